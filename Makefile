@@ -1,0 +1,51 @@
+# consilium: `make run` shows a consultation, `make test` proves it. Each does all of its own set-up.
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8000
+RECORD ?= ward-record
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: setup run test check bench docs fit clean
+.DEFAULT_GOAL := run
+
+# What it takes to consult and serve.
+.venv/.core: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "consilium needs Python 3.11 or newer: apt install python3 python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo "Python's venv is missing: apt install python3-venv"; exit 1; }
+	$(PIP) --editable .
+	@touch $@
+
+# What it takes to train, test and check as well.
+.venv/.dev: .venv/.core
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+setup: .venv/.dev
+
+run: .venv/.core
+	$(BIN)/consilium demo --record $(RECORD) --serve --port $(PORT)
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/.dev
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -n auto
+
+fit: .venv/.dev
+	$(BIN)/consilium fit breast_mass
+	$(BIN)/consilium fit heart_disease --data ../shared/data/uci_heart
+
+bench: .venv/.dev
+	$(BIN)/python benchmarks/accuracy.py --set wdbc
+	$(BIN)/python benchmarks/accuracy.py --set heart
+	$(BIN)/python benchmarks/consult.py
+
+docs: .venv/.dev
+	$(BIN)/python -m pytest tests/test_docs.py
+
+clean:
+	rm -rf .venv $(RECORD)

@@ -1,0 +1,157 @@
+"""Card: the question a specialist answers, what it needs, for whom, and how good it must be to sit on the council."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from consilium.core.errors import CardError
+
+if TYPE_CHECKING:
+    from consilium.core.report import Report
+
+TAKES = ("last", "first", "max", "min", "mean", "count", "age")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of a specialist: which events, in which unit, from which window, and which summary of them.
+
+    Parameters
+    ----------
+    name : str
+        Name of the feature.
+    codes : tuple of str
+        Event codes that carry it.
+    unit : str
+        UCUM unit the model was trained in; `1` for a yes/no or a count.
+    take : str
+        `last`, `first`, `max`, `min`, `mean`, `count`, or `age` (completed years since birth).
+    window : timedelta or None
+        How far back from the moment of asking; None for the whole life.
+    required : bool
+        Without it the specialist abstains.
+    of_code : mapping of str to float
+        Value that each code stands for, where the code itself is the answer (`{GENDER//M: 1, GENDER//F: 0}`).
+    of_text : mapping of str to float
+        Value that each coded answer stands for (`{SNOMED//429559004: 1}`); an answer not listed is not observed.
+    label : mapping of str to str
+        Name for people, by language; empty to use the code's own.
+    """
+
+    name: str
+    codes: tuple[str, ...]
+    unit: str
+    take: str = "last"
+    window: timedelta | None = None
+    required: bool = False
+    of_code: Mapping[str, float] = field(default_factory=dict)
+    of_text: Mapping[str, float] = field(default_factory=dict)
+    label: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.codes:
+            raise CardError("An input needs a name and at least one code", found=(self.name, self.codes))
+        if not self.unit:
+            raise CardError("An input needs a unit", where=f"input {self.name}", do="write the UCUM unit, or '1' for a yes/no")
+        if self.take not in TAKES:
+            raise CardError("An input takes something unknown", where=f"input {self.name}", found=self.take, expected=TAKES)
+        if self.of_code and set(self.of_code) != set(self.codes):
+            raise CardError("A coded input must give a value to each of its codes", where=f"input {self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """When the question is asked and what the truth is, for training and validation.
+
+    `trigger` is the code whose time is the moment of asking; `label` the code that carries the truth; `of_text` the value
+    (0 or 1) of each coded truth, or empty where its `numeric_value` is positive from `positive_from` on; `target` the
+    window after the trigger in which the truth is looked for (start excluded, end included).
+    """
+
+    trigger: str
+    label: str
+    target: tuple[timedelta, timedelta]
+    of_text: Mapping[str, float] = field(default_factory=dict)
+    positive_from: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """For whom the model may speak: ages in completed years, and sexes (`F`, `M`)."""
+
+    age: tuple[float, float] = (0.0, 150.0)
+    sexes: tuple[str, ...] = ("F", "M")
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How a specialist is validated: `cross` (k folds by patient) or `site` (each value of `site` held out in turn)."""
+
+    kind: str = "cross"
+    folds: int = 5
+    site: str = ""
+    subgroups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("cross", "site"):
+            raise CardError("A proof is of an unknown kind", found=self.kind, expected=("cross", "site"))
+        if self.kind == "site" and not self.site:
+            raise CardError("A proof by site needs the code that names the site")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How good a report must be: lower bound of AUROC, range of the calibration slope, largest gap between subgroups."""
+
+    auroc_low: float
+    slope: tuple[float, float]
+    subgroup_gap: float
+
+    def shortfalls(self, report: Report) -> tuple[str, ...]:
+        """Where the report falls short of the bar, in words; empty when it passes."""
+        short = []
+        auroc = report.auroc.low if report.auroc.low is not None else report.auroc.value
+        if not auroc >= self.auroc_low:
+            short.append(f"lower bound of AUROC {auroc:.3f} is below {self.auroc_low:.3f}")
+        if not self.slope[0] <= report.slope.value <= self.slope[1]:
+            short.append(f"calibration slope {report.slope.value:.2f} is outside {self.slope[0]:.2f} to {self.slope[1]:.2f}")
+        for group in report.subgroups:
+            if group.gap is not None and not group.gap <= self.subgroup_gap:
+                short.append(f"AUROC in {group.name} is {group.gap:.3f} below the whole, more than {self.subgroup_gap:.3f}")
+        return tuple(short)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a specialist is: the folder's `card.yaml`, read and checked."""
+
+    name: str
+    version: str
+    title: Mapping[str, str]
+    condition: str
+    question: Question
+    inputs: tuple[Input, ...]
+    learner: str
+    why: str
+    intended: str
+    not_for: str
+    bar: Bar
+    sources: tuple[str, ...]
+    horizon: str = ""
+    population: Population = field(default_factory=Population)
+    proof: Proof = field(default_factory=Proof)
+
+    def __post_init__(self) -> None:
+        names = [i.name for i in self.inputs]
+        if not names:
+            raise CardError("A card needs inputs", where=f"card {self.name}")
+        if len(names) != len(set(names)):
+            raise CardError("Two inputs of a card share a name", where=f"card {self.name}", found=names)
+        if not self.sources:
+            raise CardError("A card needs sources", where=f"card {self.name}", do="cite the publication or data set it rests on")
+        for text, value in (("intended", self.intended), ("not_for", self.not_for), ("version", self.version), ("condition", self.condition)):
+            if not value.strip():
+                raise CardError(f"A card needs '{text}'", where=f"card {self.name}")

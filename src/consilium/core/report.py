@@ -1,0 +1,129 @@
+"""Report: what the proof of a specialist found, measured, with intervals and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from consilium.core.errors import LawError
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measured number and its 95 % interval (None where no interval could be had)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPoint:
+    """One group of similar predictions: mean predicted risk, observed share with interval, and size."""
+
+    predicted: float
+    observed: Estimate
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetBenefitPoint:
+    """Net benefit per patient at one threshold: of the model, and of treating everybody (treating nobody is 0)."""
+
+    threshold: float
+    model: Estimate
+    treat_all: float
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroup:
+    """One subgroup: size, events, discrimination and calibration, and how far its AUROC lies below the whole (`gap`).
+
+    Measures are None where the group is too small to say, and `note` says so.
+    """
+
+    name: str
+    n: int
+    events: int
+    auroc: Estimate | None
+    observed_over_expected: Estimate | None
+    gap: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerResult:
+    """One learner under the same proof as the seated one."""
+
+    learner: str
+    auroc: Estimate
+    auprc: Estimate
+    slope: Estimate
+    intercept: Estimate
+    brier: Estimate
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The proof of a specialist.
+
+    Parameters
+    ----------
+    card, version, learner : str
+        What was proven.
+    why : str
+        Why this learner sits.
+    model_sha256 : str
+        Checksum of the model file the report belongs to.
+    data : str
+        Name of the data; `data_fingerprint` its sha256; `period` first and last date as sent, or why there is none.
+    proof : str
+        How predictions were made for patients the model had not seen.
+    n, events : int
+        Patients, and patients with the condition.
+    auroc, auprc, slope, intercept, brier : Estimate
+        Discrimination and calibration of the seated learner.
+    calibration, net_benefit, subgroups, comparisons : tuples
+        Curves, groups, and all learners under the same proof.
+    missing : mapping of str to float
+        Share of patients without each input.
+    limits : tuple of str
+        What the reader must know.
+    shortfalls : tuple of str
+        Where the bar is not met; empty when the specialist may sit.
+    """
+
+    card: str
+    version: str
+    learner: str
+    why: str
+    model_sha256: str
+    data: str
+    data_fingerprint: str
+    period: str
+    proof: str
+    n: int
+    events: int
+    auroc: Estimate
+    auprc: Estimate
+    slope: Estimate
+    intercept: Estimate
+    brier: Estimate
+    calibration: tuple[CalibrationPoint, ...]
+    net_benefit: tuple[NetBenefitPoint, ...]
+    subgroups: tuple[Subgroup, ...]
+    comparisons: tuple[LearnerResult, ...]
+    missing: Mapping[str, float]
+    limits: tuple[str, ...]
+    shortfalls: tuple[str, ...]
+    made_with: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.events < self.n:
+            raise LawError("A report needs patients with and without the condition", where=f"report of {self.card}", found=(self.events, self.n))
+
+    @property
+    def passes(self) -> bool:
+        """Whether the bar was met."""
+        return not self.shortfalls
