@@ -5,7 +5,7 @@ PORT ?= 8000
 RECORD ?= ward-record
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: setup run test check bench docs fit clean
+.PHONY: setup run test check check-style bench docs fit clean
 .DEFAULT_GOAL := run
 
 # What it takes to consult and serve.
@@ -28,12 +28,14 @@ run: .venv/.core
 test: .venv/.dev
 	$(BIN)/python -m pytest -n auto
 
-check: .venv/.dev
+# Style, types and floors.
+check-style: .venv/.dev
 	$(BIN)/ruff check src tests benchmarks examples
 	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n auto
+
+check: check-style test
 
 fit: .venv/.dev
 	$(BIN)/consilium fit breast_mass

@@ -104,11 +104,24 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How good a report must be: lower bound of AUROC, range of the calibration slope, largest gap between subgroups."""
+    """How good a report must be.
+
+    Parameters
+    ----------
+    auroc_low : float
+        Least lower bound of the AUROC.
+    slope : (float, float)
+        Range of the calibration slope.
+    subgroup_gap : float
+        How far the AUROC of a subgroup may lie below the whole.
+    groups : tuple of str
+        Groupings whose gap counts (`sex`, `age`, `site`); empty for all that the report has.
+    """
 
     auroc_low: float
     slope: tuple[float, float]
     subgroup_gap: float
+    groups: tuple[str, ...] = ()
 
     def shortfalls(self, report: Report) -> tuple[str, ...]:
         """Where the report falls short of the bar, in words; empty when it passes."""
@@ -119,6 +132,8 @@ class Bar:
         if not self.slope[0] <= report.slope.value <= self.slope[1]:
             short.append(f"calibration slope {report.slope.value:.2f} is outside {self.slope[0]:.2f} to {self.slope[1]:.2f}")
         for group in report.subgroups:
+            if self.groups and group.name.partition(":")[0] not in self.groups:
+                continue
             if group.gap is not None and not group.gap <= self.subgroup_gap:
                 short.append(f"AUROC in {group.name} is {group.gap:.3f} below the whole, more than {self.subgroup_gap:.3f}")
         return tuple(short)
@@ -152,6 +167,11 @@ class Card:
             raise CardError("Two inputs of a card share a name", where=f"card {self.name}", found=names)
         if not self.sources:
             raise CardError("A card needs sources", where=f"card {self.name}", do="cite the publication or data set it rests on")
-        for text, value in (("intended", self.intended), ("not_for", self.not_for), ("version", self.version), ("condition", self.condition)):
+        for text, value in (
+            ("intended", self.intended),
+            ("not_for", self.not_for),
+            ("version", self.version),
+            ("condition", self.condition),
+        ):
             if not value.strip():
                 raise CardError(f"A card needs '{text}'", where=f"card {self.name}")

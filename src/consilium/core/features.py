@@ -47,7 +47,9 @@ class Features:
     def __post_init__(self) -> None:
         shape = (len(self.rows), len(self.names))
         if self.X.shape != shape or self.observed.shape != shape or len(self.units) != len(self.names):
-            raise LawError("Features disagree about their shape", found=(self.X.shape, self.observed.shape, len(self.units)), expected=shape)
+            raise LawError(
+                "Features disagree about their shape", found=(self.X.shape, self.observed.shape, len(self.units)), expected=shape
+            )
         if self.X.dtype != np.float32:
             raise LawError("Features are float32", found=str(self.X.dtype))
         if not all(self.units):

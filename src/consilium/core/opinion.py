@@ -22,6 +22,8 @@ class Evidence:
         Event code it rests on, empty for the base.
     value, unit : float and str
         The value in its UCUM unit. Law: no number without a unit.
+    answer : str
+        The coded answer, where the input is a question with answers rather than a number.
     time : datetime or None
         When it was observed.
     weight : float or None
@@ -32,6 +34,8 @@ class Evidence:
         `source_id` of the events it rests on.
     source : str
         Key or name of the source behind it.
+    name : str
+        The input's short name for people, in the consultation's language.
     """
 
     kind: str
@@ -45,6 +49,7 @@ class Evidence:
     event_ids: tuple[str, ...] = ()
     source: str = ""
     name: str = ""
+    answer: str = ""
 
     def __post_init__(self) -> None:
         if not self.statement.strip():
@@ -98,4 +103,6 @@ class Opinion:
         if self.probability is None or self.low is None or self.high is None:
             raise LawError("An opinion needs a probability and its interval", where=where)
         if not 0.0 <= self.low <= self.probability <= self.high <= 1.0:
-            raise LawError("A probability must lie in [0, 1] and inside its interval", where=where, found=(self.low, self.probability, self.high))
+            raise LawError(
+                "A probability must lie in [0, 1] and inside its interval", where=where, found=(self.low, self.probability, self.high)
+            )

@@ -8,6 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from consilium.core.code import BIRTH, FEMALE, MALE
 from consilium.core.errors import LawError, LeakageError
 from consilium.core.events import SCHEMA
 
@@ -59,3 +60,32 @@ class Patient:
                 expected=f"at or before {self.as_of}",
                 do="ask for the patient through the record, which keeps later events out",
             )
+
+
+def completed_years(birth: datetime, at: datetime) -> int:
+    """Age in completed calendar years.
+
+    Examples
+    --------
+    >>> completed_years(datetime(1960, 5, 2), datetime(2025, 5, 1))
+    64
+    """
+    return at.year - birth.year - ((at.month, at.day) < (birth.month, birth.day))
+
+
+def birth(patient: Patient) -> datetime | None:
+    """Time of birth, None when the chart does not say."""
+    times = patient.events.filter(pc.equal(patient.events["code"], BIRTH))["time"].drop_null()
+    return times[0].as_py() if len(times) else None
+
+
+def age(patient: Patient) -> int | None:
+    """Age in completed years at the moment of asking, None when the chart does not say."""
+    born = birth(patient)
+    return None if born is None else completed_years(born, patient.as_of)
+
+
+def sex(patient: Patient) -> str | None:
+    """`F` or `M`, None when the chart does not say or says both."""
+    seen = {code for code in (FEMALE, MALE) if pc.any(pc.equal(patient.events["code"], code)).as_py()}
+    return seen.pop().rpartition("//")[2] if len(seen) == 1 else None

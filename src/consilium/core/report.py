@@ -121,7 +121,9 @@ class Report:
 
     def __post_init__(self) -> None:
         if not 0 < self.events < self.n:
-            raise LawError("A report needs patients with and without the condition", where=f"report of {self.card}", found=(self.events, self.n))
+            raise LawError(
+                "A report needs patients with and without the condition", where=f"report of {self.card}", found=(self.events, self.n)
+            )
 
     @property
     def passes(self) -> bool:

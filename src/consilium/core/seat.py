@@ -26,7 +26,13 @@ class Seat:
         asked = (self.card.name, self.card.version, self.card.learner)
         proven = (self.report.card, self.report.version, self.report.learner)
         if asked != proven:
-            raise LawError("The report is not about this card", where=f"specialist {self.card.name}", found=proven, expected=asked, do=f"run `consilium fit {self.card.name}`")
+            raise LawError(
+                "The report is not about this card",
+                where=f"specialist {self.card.name}",
+                found=proven,
+                expected=asked,
+                do=f"run `consilium fit {self.card.name}`",
+            )
         short = self.card.bar.shortfalls(self.report)
         if short:
             raise LawError("No seat without a report that meets the bar", where=f"specialist {self.card.name}", found="; ".join(short))
