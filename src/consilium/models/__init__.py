@@ -1,1 +1,83 @@
-""""""
+"""Whatever learns: fit, calibrate, state how sure, seal into ONNX, serve, and give the reasons of every answer.
+
+Importing this room loads no learning library; `learner` imports the one it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from consilium.core.errors import ExtraError, ModelError
+
+if TYPE_CHECKING:
+    from consilium.models.estimator import Estimator
+
+LEARNERS = ("logistic", "logistic_descent", "tree", "vector", "forest", "boosting", "network", "additive")
+
+
+def learner(name: str, **parameters: Any) -> Estimator:
+    """Make an unfitted learner by name, with its own defaults where no parameter is given.
+
+    Raises
+    ------
+    ModelError
+        When there is no such learner, or it has no such parameter.
+    ExtraError
+        When the libraries that train are not installed.
+
+    Examples
+    --------
+    >>> learner("logistic", C=0.5)
+    Logistic(C=0.5)
+    >>> learner("oracle")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    consilium.core.errors.ModelError: There is no such learner: found 'oracle', expected ('logistic', ...
+    """
+    try:
+        kind = _kind(name)
+    except ImportError as error:
+        raise ExtraError(
+            "Training needs a library that is not installed", where=f"learner {name}", found=error.name, do="pip install 'consilium[train]'"
+        ) from error
+    try:
+        return kind(**parameters)
+    except TypeError as error:
+        raise ModelError("A learner has no such parameter", where=f"learner {name}", found=sorted(parameters), do=str(error)) from error
+
+
+def _kind(name: str) -> type[Estimator]:
+    match name:
+        case "logistic":
+            from consilium.models.logistic import Logistic
+
+            return Logistic
+        case "logistic_descent":
+            from consilium.models.descent import LogisticDescent
+
+            return LogisticDescent
+        case "tree":
+            from consilium.models.tree import Tree
+
+            return Tree
+        case "vector":
+            from consilium.models.vector import Vector
+
+            return Vector
+        case "forest":
+            from consilium.models.forest import Forest
+
+            return Forest
+        case "boosting":
+            from consilium.models.boosting import Boosting
+
+            return Boosting
+        case "network":
+            from consilium.models.network import Network
+
+            return Network
+        case "additive":
+            from consilium.models.additive import Additive
+
+            return Additive
+    raise ModelError("There is no such learner", found=name, expected=LEARNERS)

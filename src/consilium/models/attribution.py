@@ -1,0 +1,115 @@
+"""Attribution: what each input adds to the log-odds, on the calibrated scale, so that it adds up to what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consilium.core.errors import ModelError
+from consilium.models.calibration import Calibration
+from consilium.models.odds import log_odds_of
+from consilium.models.permutation import walk
+from consilium.models.terms import Terms
+from consilium.models.trees import Boxes, Trees
+
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribution:
+    """The reasons of n answers.
+
+    Parameters
+    ----------
+    base : float
+        Log-odds before anything is known of the patient.
+    weights : float64 array of shape (n, p)
+        What each input adds; `base + weights.sum(axis=1)` are the log-odds of the answers.
+    """
+
+    base: float
+    weights: NDArray[np.float64]
+
+    def calibrated(self, calibration: Calibration) -> Attribution:
+        """The same reasons after a straight line on the log-odds scale."""
+        return Attribution(calibration.slope * self.base + calibration.intercept, calibration.slope * self.weights)
+
+
+def explainer(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]]) -> Callable[[Rows], Attribution]:
+    """How a sealed model gives its reasons: a function of X float32 (n, p), on the uncalibrated scale.
+
+    Parameters
+    ----------
+    reasons : mapping
+        What `Estimator.reasons` gave, through JSON.
+    raw : callable
+        Uncalibrated log-odds (n,) of X (n, p); asked only by the kind `permutation`.
+
+    Raises
+    ------
+    ModelError
+        When the kind is unknown or its arrays are not there.
+    """
+    kinds = {"linear": _linear, "trees": _trees, "additive": _additive, "permutation": _permutation}
+    kind = reasons.get("kind")
+    if kind not in kinds:
+        raise ModelError("A model gives reasons of an unknown kind", found=kind, expected=tuple(kinds))
+    try:
+        return kinds[kind](reasons, raw)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ModelError("A model's reasons cannot be read", where=f"kind {kind}", found=str(error), do="fit the model again") from error
+
+
+def _linear(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]]) -> Callable[[Rows], Attribution]:
+    """Exact: slope times the distance from the mean patient."""
+    median, mean, slope = (np.array(reasons[name], dtype=np.float64) for name in ("median", "mean", "slope"))
+    base = float(reasons["base"])
+    return lambda X: Attribution(base, (np.where(np.isnan(X), median, X) - mean) * slope)
+
+
+def _additive(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]]) -> Callable[[Rows], Attribution]:
+    """Exact: each curve's score against its mean over the training rows, a pair's split half and half."""
+    terms = Terms.of_json(reasons)
+    return lambda X: Attribution(terms.base(), terms.weights(X))
+
+
+def _trees(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]]) -> Callable[[Rows], Attribution]:
+    """Exact Shapley values; those of a probability are stretched to log-odds by one factor for each row.
+
+    With phi adding up from p0 to p, the weights `phi * (logit p - logit p0) / (p - p0)` add up from logit p0 to logit p and
+    keep the signs and the ratios of phi (p and p0 clipped as the model clips them). Where p is p0, the factor is its limit,
+    the slope of the logit there.
+    """
+    trees = Trees.of_json(reasons)
+    boxes = Boxes.of(trees)
+    expected = boxes.expected()
+    if reasons["scale"] == "log-odds":
+        return lambda X: Attribution(expected, boxes.shapley(X))
+    clip = float(reasons["clip"])
+    base = float(log_odds_of(expected, clip))
+
+    def explain(X: Rows) -> Attribution:
+        phi = boxes.shapley(X)
+        moved = phi.sum(axis=1)
+        slope = 1 / (max(expected, clip) * max(1 - expected, clip))
+        away = np.abs(moved) > 1e-12
+        stretch = np.divide(log_odds_of(expected + moved, clip) - base, moved, out=np.full_like(moved, slope), where=away)
+        return Attribution(base, phi * stretch[:, None])
+
+    return explain
+
+
+def _permutation(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]]) -> Callable[[Rows], Attribution]:
+    """Antithetic permutation Shapley values against a stored reference patient: the sum is exact, each value an estimate."""
+    reference, orders = np.array(reasons["reference"], dtype=np.float32), reasons["orders"]
+
+    def explain(X: Rows) -> Attribution:
+        walks = [walk(x, reference, orders, raw) for x in X]
+        base = walks[0][0] if walks else float(raw(reference[None, :])[0])
+        return Attribution(base, np.array([values for _, values in walks]).reshape(X.shape))
+
+    return explain

@@ -1,0 +1,174 @@
+"""Served model: a sealed file answers for one patient or many, with nothing but onnxruntime and numpy."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import orjson
+from numpy.typing import ArrayLike, NDArray
+
+from consilium.core.errors import InputError, ModelError
+from consilium.models.attribution import Attribution, explainer
+from consilium.models.calibration import Calibration
+from consilium.models.odds import probability_of
+from consilium.models.uncertainty import Intervals
+from consilium.models.wire import contents, seal_of
+
+KEY, SEAL_KEY, FORM = "consilium", "consilium.sha256", 1
+# The graph ends in float32: reasons, which are float64, must add up to its answer within this, and this share of it.
+TOLERANCE, RELATIVE_TOLERANCE = 1e-4, 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedModel:
+    """A model as it is asked at the bedside; safe to share between threads.
+
+    Parameters
+    ----------
+    names, units : tuple of str, length p
+        Inputs in their order, and their UCUM units.
+    meta : mapping
+        All that was sealed beside the graph: `card`, `version`, `learner`, `medians`, `limits`, `extra` and more.
+    sha256 : str
+        Checksum of the file.
+    calibration : Calibration
+    intervals : Intervals
+    """
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    meta: Mapping[str, Any]
+    sha256: str
+    calibration: Calibration
+    intervals: Intervals
+    _raw: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    _explain: Callable[[NDArray[np.float32]], Attribution]
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Open a file that `seal` wrote.
+
+        Raises
+        ------
+        ModelError
+            When there is no such file, it was not sealed here, it is damaged, or it asks for more than plain ONNX.
+        """
+        where = Path(path)
+        try:
+            data = where.read_bytes()
+        except OSError as error:
+            raise ModelError("A model cannot be read", where=str(where), found=error.strerror, do="fit the specialist first") from error
+        try:
+            return cls._opened(data)
+        except ModelError as error:
+            raise ModelError(
+                error.what, where=error.where or str(where), found=error.found, expected=error.expected, do=error.do
+            ) from error
+
+    @classmethod
+    def _opened(cls, data: bytes) -> Self:
+        held = contents(data)
+        description = held.metadata.get(KEY)
+        if description is None:
+            raise ModelError("An ONNX model was not sealed by consilium", do="make it with consilium.models.seal")
+        if held.metadata.get(SEAL_KEY) != seal_of(held.graph, description):
+            raise ModelError("A sealed model is damaged: its checksum differs", do="restore the file, or fit the specialist again")
+        meta = orjson.loads(description)
+        if meta.get("form") != FORM:
+            raise ModelError("A sealed model is of another form", found=meta.get("form"), expected=FORM, do="fit the specialist again")
+        raw = _session(data)
+        return cls(
+            names=tuple(meta["names"]),
+            units=tuple(meta["units"]),
+            meta=meta,
+            sha256=hashlib.sha256(data).hexdigest(),
+            calibration=Calibration(**meta["calibration"]),
+            intervals=Intervals.of_json(meta["interval"]),
+            _raw=raw,
+            _explain=explainer(meta["reasons"], raw),
+        )
+
+    def log_odds(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Calibrated log-odds, float64 of shape (n,), of rows X (n, p), NaN where not observed.
+
+        Raises
+        ------
+        InputError
+            When X has another shape or holds an infinity.
+        """
+        return self.calibration.apply(self.raw_log_odds(X))
+
+    def raw_log_odds(self, X: ArrayLike) -> NDArray[np.float64]:
+        """The learner's own log-odds before calibration, float64 of shape (n,)."""
+        return self._raw(self._rows(X))
+
+    def probability(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Calibrated probability in [0, 1], float64 of shape (n,)."""
+        return probability_of(self.log_odds(X))
+
+    def interval(self, log_odds: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high of the 95 % interval at calibrated log-odds; `fit_intervals` says what it means."""
+        return self.intervals.at(log_odds)
+
+    def attribute(self, X: ArrayLike) -> Attribution:
+        """Base and what each input adds: they add up to `log_odds(X)` within 1e-4 (and 1e-6 of it).
+
+        Raises
+        ------
+        ModelError
+            When they do not: a reason that does not explain the answer is not given.
+        """
+        rows = self._rows(X)
+        given = self._explain(rows).calibrated(self.calibration)
+        shown = self.calibration.apply(self._raw(rows))
+        apart = np.abs(given.base + given.weights.sum(axis=1) - shown)
+        if (apart > TOLERANCE + RELATIVE_TOLERANCE * np.abs(shown)).any():
+            raise ModelError("The reasons do not add up to the answer", found=float(apart.max()), expected=f"at most {TOLERANCE}")
+        return given
+
+    def outside(self, X: ArrayLike) -> list[list[str]]:
+        """For each row, the names of inputs below the lowest or above the highest value of training; missing is not outside.
+
+        An input that was never observed in training is outside whenever it is observed.
+        """
+        rows = self._rows(X).astype(np.float64)
+        low = np.array([np.inf if v is None else v for v in self.meta["limits"]["min"]])
+        high = np.array([-np.inf if v is None else v for v in self.meta["limits"]["max"]])
+        return [[name for name, is_out in zip(self.names, row, strict=True) if is_out] for row in (rows < low) | (rows > high)]
+
+    def _rows(self, X: ArrayLike) -> NDArray[np.float32]:
+        rows = np.asarray(X, dtype=np.float32)
+        if rows.ndim != 2 or rows.shape[1] != len(self.names):
+            raise InputError("A model is asked with rows of another shape", found=rows.shape, expected=("n", len(self.names)))
+        if np.isinf(rows).any():
+            raise InputError("A model is asked with an infinite value", do="give NaN where nothing was observed")
+        return rows
+
+
+def _session(data: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
+    """Uncalibrated log-odds (n,) of rows (n, p), by onnxruntime on one thread."""
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as refused
+
+    refusals = (refused.Fail, refused.InvalidArgument, refused.InvalidGraph, refused.InvalidProtobuf, refused.NotImplemented)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except (*refusals, refused.RuntimeException) as error:
+        raise ModelError("onnxruntime cannot open a model", found=str(error).splitlines()[0]) from error
+    shapes = [(put.name, put.type) for put in (*session.get_inputs(), *session.get_outputs())]
+    if shapes != [("X", "tensor(float)"), ("log_odds", "tensor(float)")]:
+        raise ModelError("A model has other inputs and outputs", found=shapes, expected="X and log_odds, both float32")
+
+    def raw(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray(session.run(["log_odds"], {"X": rows})[0][:, 0], dtype=np.float64)
+
+    return raw
