@@ -1,0 +1,161 @@
+"""Page: a report as one HTML file that loads nothing, for people to read, print and keep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from consilium.core import Card, Estimate, Report
+from consilium.core.errors import InputError
+from consilium.validation import plots
+from consilium.validation.interval import wilson
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def page(report: Report, *, card_title: str, language: str = "en", card: Card | None = None) -> str:
+    """Show a report to people.
+
+    Parameters
+    ----------
+    report : Report
+        What was measured.
+    card_title : str
+        The question in the reader's language.
+    language : str
+        `en` or `zh`. What others wrote (data set, proof, limits) is shown as they wrote it.
+    card : Card, optional
+        Adds for whom the model is intended, its inputs by name, and the bar.
+
+    Returns
+    -------
+    str
+        A whole HTML document, styles and figures inside.
+
+    Raises
+    ------
+    InputError
+        When the language is not known.
+    """
+    words = _words().get(language) if language in ("en", "zh") else None
+    if words is None:
+        raise InputError("The page is not written in this language", found=language, expected=("en", "zh"))
+    template = _template()
+    share = report.events / report.n
+    seated = next((c for c in report.comparisons if c.learner == report.learner), None)
+    learners = sorted(report.comparisons, key=lambda c: (c is not seated, -c.auroc.value))
+    bar = card.bar.auroc_low if card else None
+    html: str = template.render(
+        report=report,
+        card=card,
+        title=card_title,
+        words=words,
+        share=share,
+        seated=seated,
+        learners=learners,
+        bar=bar,
+        reference_brier=share * (1 - share),
+        observed_over_expected=_observed_over_expected(report),
+        above_both=_above_both(report, words),
+        learner_domain=plots.interval_domain([c.auroc for c in learners], [bar] if bar is not None else []) if learners else None,
+        group_domain=plots.interval_domain([g.auroc for g in report.subgroups if g.auroc is not None] + [report.auroc]),
+        missing=sorted(report.missing.items(), key=lambda item: -item[1]),
+        label=partial(_label, card, language),
+        said=partial(_said, language=language),
+        named=partial(_named, language=language),
+        estimate=_estimate(words),
+        number=number,
+        plots=plots,
+    )
+    return html
+
+
+def number(value: float, places: int = 3) -> str:
+    """A rounded number with a true minus sign, and no minus before zero.
+
+    Examples
+    --------
+    >>> number(0.12345), number(-1.5, 1), number(-0.0001)
+    ('0.123', '−1.5', '0.000')
+    """
+    text = f"{value:.{places}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
+
+
+def _estimate(words: Mapping[str, Any]) -> Callable[..., Any]:
+    from markupsafe import Markup
+
+    def estimate(found: Estimate, places: int = 3) -> Markup:
+        if found.low is None or found.high is None:
+            interval = words["no_interval"]
+        else:
+            interval = f"{number(found.low, places)} {words['to']} {number(found.high, places)}"
+        return Markup('<span class="value">{}</span> <span class="interval">({})</span>').format(number(found.value, places), interval)
+
+    return estimate
+
+
+def _observed_over_expected(report: Report) -> Estimate | None:
+    """From the calibration groups, which hold every patient once."""
+    expected = sum(c.predicted * c.n for c in report.calibration) / report.n
+    if expected <= 0 or sum(c.n for c in report.calibration) != report.n:
+        return None
+    observed = wilson(report.events, report.n)
+    return Estimate(observed.value / expected, (observed.low or 0.0) / expected, (observed.high or 0.0) / expected)
+
+
+def _above_both(report: Report, words: Mapping[str, str]) -> str:
+    """Runs of thresholds at which the model is better than acting on everybody and on nobody, in words."""
+    runs: list[list[float]] = []
+    before = False
+    for point in report.net_benefit:
+        better = point.model.value > max(0.0, point.treat_all)
+        if better and before:
+            runs[-1][1] = point.threshold
+        elif better:
+            runs.append([point.threshold, point.threshold])
+        before = better
+    if not runs:
+        return words["best_nowhere"]
+    return words["best_where"].format(ranges=words["also"].join(f"{a:g} {words['to']} {b:g}" if a != b else f"{a:g}" for a, b in runs))
+
+
+def _label(card: Card | None, language: str, name: str) -> str:
+    found = next((i for i in card.inputs if i.name == name), None) if card else None
+    return (found.label.get(language) or name) if found else name
+
+
+def _named(name: str, *, language: str) -> str:
+    """A subgroup's name in the reader's language, part by part."""
+    names = _words()["names"]
+    return ": ".join(names.get(part, {}).get(language, part) for part in name.split(": "))
+
+
+def _said(sentence: str, *, language: str) -> str:
+    """A sentence of another module in the reader's language, where it is known."""
+    for known in _words()["sentences"]:
+        found = re.fullmatch(known["sent"], sentence)
+        if found:
+            parts = {key: _named(text, language=language) if key == "name" else text for key, text in found.groupdict().items()}
+            return str(known[language].format(**parts))
+    return sentence
+
+
+@cache
+def _words() -> dict[str, Any]:
+    text = files("consilium.validation").joinpath("words.yaml").read_text(encoding="utf-8")
+    words: dict[str, Any] = yaml.safe_load(text)
+    return words
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    text = files("consilium.validation").joinpath("page.html.j2").read_text(encoding="utf-8")
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(text)
