@@ -1,1 +1,1 @@
-""""""
+"""The door: the verbs of consilium, in the terminal and in Python."""

@@ -48,6 +48,8 @@ def split(code: str) -> Code:
     Code(kind='MEDICATION', phase='END', vocabulary='RxNorm', code='309362')
     >>> split("LOINC//2524-7")
     Code(kind='', phase='', vocabulary='LOINC', code='2524-7')
+    >>> split("http://acme.org/labs//lac").vocabulary
+    'http://acme.org/labs'
     >>> split("MEDS_BIRTH")
     Code(kind='', phase='', vocabulary='', code='MEDS_BIRTH')
     """
@@ -58,7 +60,10 @@ def split(code: str) -> Code:
         head, sep, rest = code.partition("//")
         if sep and head in PHASES:
             phase, code = head, rest
-    vocabulary, sep, rest = code.partition("//")
+    # A vocabulary without a short name is its own address, which holds slashes too.
+    start = code.find("//") + 2 if code.startswith(("http://", "https://")) else 0
+    vocabulary, sep, rest = code[start:].partition("//")
+    vocabulary = code[:start] + vocabulary
     return Code(kind, phase, vocabulary, rest) if sep else Code(kind, phase, "", code)
 
 

@@ -74,9 +74,10 @@ def completed_years(birth: datetime, at: datetime) -> int:
 
 
 def birth(patient: Patient) -> datetime | None:
-    """Time of birth, None when the chart does not say."""
-    times = patient.events.filter(pc.equal(patient.events["code"], BIRTH))["time"].drop_null()
-    return times[0].as_py() if len(times) else None
+    """Time of birth, None when the chart does not say; of several the one known last, as features take it."""
+    rows = patient.events.filter(pc.equal(patient.events["code"], BIRTH))
+    told = zip(rows["available"].to_pylist(), rows["time"].to_pylist(), strict=True)
+    return max(((known or datetime.min, born) for known, born in told if born is not None), default=(None, None))[1]
 
 
 def age(patient: Patient) -> int | None:

@@ -1,1 +1,5 @@
-""""""
+"""Serve: the consultation over HTTP, for people (pages), for machines (JSON, FHIR) and for records systems (CDS Hooks)."""
+
+from consilium.serve.app import app
+
+__all__ = ["app"]

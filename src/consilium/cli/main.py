@@ -1,0 +1,245 @@
+"""The command `consilium`: ingest, fit, validate, consult, serve, roster, demo."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from consilium.cli import verbs
+from consilium.core.errors import ConsiliumError, FormatError, TimeError
+
+app = typer.Typer(
+    name="consilium",
+    help="From records to an explained consultation. Supports a clinician's judgement; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+out, err = Console(), Console(stderr=True)
+
+RecordDir = Annotated[Path, typer.Option("--record", help="Folder of the record.")]
+DataPath = Annotated[Path | None, typer.Option("--data", help="File or unzipped folder that the specialist's data.yaml describes.")]
+
+
+class Form(StrEnum):
+    """Forms of a consultation."""
+
+    text = "text"
+    json = "json"
+    fhir = "fhir"
+    cards = "cards"
+    html = "html"
+
+
+class Language(StrEnum):
+    """Languages of a consultation."""
+
+    en = "en"
+    zh = "zh"
+
+
+def worded(act: Callable[..., Any]) -> Callable[..., Any]:
+    """An error that we raise on purpose ends in one paragraph and exit code 1, never in a traceback."""
+
+    @functools.wraps(act)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return act(*args, **kwargs)
+        except ConsiliumError as error:
+            err.print(f"[bold red]{type(error).__name__}[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+            raise typer.Exit(1) from error
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(1) from None
+
+    return wrapped
+
+
+@app.command()
+@worded
+def ingest(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or patterns: FHIR R4 JSON or NDJSON, or CSV with --mapping.")],
+    record: RecordDir,
+    mapping: Annotated[Path | None, typer.Option(help="YAML that says which CSV column is which code, unit and time.")] = None,
+) -> None:
+    """Read exports into a record; every row becomes events or a named reject.
+
+    Example: `consilium ingest exports/ --record ward`
+    """
+    from consilium.cli.show import ingested, reading
+
+    with reading(err) as progress:
+        made = verbs.ingest(paths, record, mapping=mapping, progress=progress)
+    ingested(out, made)
+
+
+@app.command()
+@worded
+def fit(
+    specialist: Annotated[str, typer.Argument(help="A name that `consilium roster` lists.")],
+    record: Annotated[Path | None, typer.Option("--record", help="Folder of a record to learn from.")] = None,
+    data: DataPath = None,
+    into: Annotated[Path | None, typer.Option(help="Folder for model and report; by default the specialist's own.")] = None,
+) -> None:
+    """Train a specialist, prove it on patients it has not seen, and write model.onnx, report.json and report.html.
+
+    Example: `consilium fit breast_mass`, or `consilium fit heart_disease --data uci_heart/`
+    """
+    from consilium.cli.show import reported, working
+
+    verbs.need_training()
+    from consilium.specialists.card_file import read_card
+    from consilium.specialists.fit import fit_and_prove
+    from consilium.specialists.roster import folder_of
+
+    folder = folder_of(specialist)
+    with working(err) as progress, verbs.training_data(folder, _given(record, data)) as (source, about):
+        limits = verbs.limits(folder)
+        _, report = fit_and_prove(read_card(folder / "card.yaml"), source.events(), into or folder, about, limits, progress)
+    reported(out, report, (into or folder) / "report.html")
+    if not report.passes:
+        raise typer.Exit(1)
+
+
+@app.command()
+@worded
+def validate(
+    specialist: Annotated[str, typer.Argument(help="A seated specialist.")],
+    record: Annotated[Path | None, typer.Option("--record", help="Folder of a record with the patients.")] = None,
+    data: DataPath = None,
+    into: Annotated[Path | None, typer.Option(help="Folder for report.json and report.html.")] = None,
+) -> None:
+    """Hold a seated specialist against patients it was not trained on.
+
+    Example: `consilium validate heart_disease --record ours --into report/`
+    """
+    from consilium.cli.show import reported
+    from consilium.specialists.card_file import read_card
+    from consilium.specialists.fit import write
+    from consilium.specialists.roster import folder_of
+
+    folder = folder_of(specialist)
+    verbs.need_training()
+    with verbs.training_data(folder, _given(record, data)) as (source, _):
+        report = verbs.validate(specialist, source)
+    if into:
+        into.mkdir(parents=True, exist_ok=True)
+        write(report, read_card(folder / "card.yaml"), into)
+    reported(out, report, into / "report.html" if into else None)
+    if not report.passes:
+        raise typer.Exit(1)
+
+
+@app.command()
+@worded
+def consult(
+    patient: Annotated[str, typer.Argument(help="The patient's identifier, as sent.")],
+    record: RecordDir,
+    as_of: Annotated[str, typer.Option(help="ISO time; by default the last thing known in the chart.")] = "",
+    form: Annotated[Form, typer.Option("--format", help="How to show it.")] = Form.text,
+    language: Annotated[Language, typer.Option("--lang", help="Language of the sentences.")] = Language.en,
+    to: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of the terminal.")] = None,
+) -> None:
+    """Hear the council over one patient.
+
+    Example: `consilium consult amara-okafor --record ward --format html --out amara.html`
+    """
+    import consilium
+
+    chart = consilium.open_record(record)
+    person = chart.patient(patient, as_of=moment(as_of) if as_of else None)
+    heard = verbs.consult(person, language=language.value)
+    shown = verbs.render(heard, person, form.value, displays=chart.descriptions(), color=to is None and out.is_terminal)
+    if to:
+        to.write_bytes(shown)
+        err.print(f"written to {to}")
+    else:
+        sys.stdout.buffer.write(shown)
+        sys.stdout.buffer.flush()
+
+
+@app.command()
+@worded
+def serve(
+    record: RecordDir,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve the record: patient list and consultations, CDS Hooks, JSON and FHIR.
+
+    Example: `consilium serve --record ward --port 8000`
+    """
+    err.print(f"consilium at http://{host}:{port} (Ctrl+C ends it). Supports a clinician's judgement; not a medical device.")
+    verbs.serve(record, host=host, port=port)
+
+
+@app.command()
+@worded
+def roster() -> None:
+    """Who sits on the council and how good they are, and who stands outside and why.
+
+    Example: `consilium roster`
+    """
+    from consilium.cli.show import seats
+
+    seats(out, verbs.roster())
+
+
+@app.command()
+@worded
+def demo(
+    record: RecordDir = Path("ward-record"),
+    and_serve: Annotated[bool, typer.Option("--serve", help="Open the service afterwards.")] = False,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+) -> None:
+    """Ingest the example ward of twelve invented patients and consult over each.
+
+    Example: `consilium demo --record ward-record --serve`
+    """
+    from consilium.cli.show import ingested, reading, rounds
+
+    with reading(err) as progress:
+        made = verbs.ingest([verbs.example_ward() / "*.json"], record, progress=progress)
+    ingested(out, made)
+    rounds(out, made)
+    if and_serve:
+        serve(record=record, host="127.0.0.1", port=port)
+
+
+def moment(text: str) -> datetime:
+    """An ISO time as UTC without zone; a time without zone is taken as UTC, as the help says nothing else can be known.
+
+    Raises
+    ------
+    TimeError
+        When the text is no ISO time.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise TimeError("The moment of asking cannot be read", found=text, expected="an ISO time such as 2026-01-03T08:00") from error
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def _given(record: Path | None, data: Path | None) -> Any:
+    import consilium
+
+    if record and data:
+        raise FormatError("Give either --record or --data, not both")
+    if data is not None and not data.exists():
+        raise FormatError("The data are not there", where=str(data))
+    return consilium.open_record(record) if record else data
+
+
+if __name__ == "__main__":
+    app()

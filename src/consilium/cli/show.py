@@ -1,0 +1,130 @@
+"""Show: what the terminal sees of ingests, reports, the roster and the ward round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from consilium.core import Report
+from consilium.core.report import Estimate
+from consilium.intake import Progress as HowFar
+from consilium.intake import latest
+from consilium.record import Record
+from consilium.specialists import Roster
+from consilium.specialists.roster import PAGE
+
+
+@contextmanager
+def working(console: Console) -> Iterator[Callable[[str], None]]:
+    """A spinner with the words of what is being done."""
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda words: bar.update(task, description=words)
+
+
+@contextmanager
+def reading(console: Console) -> Iterator[Callable[[HowFar], None]]:
+    """A bar over the bytes of all files, with the name of the one at hand."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda at: bar.update(task, completed=at.bytes_done, total=at.bytes, description=at.file[-40:])
+
+
+def ingested(console: Console, record: Record) -> None:
+    """What went where in the last ingest."""
+    summary = latest(record)
+    table = Table(title=f"Ingested into {record.path}", title_justify="left", show_header=False)
+    counts = {
+        "files read": summary.files,
+        "files already in the record": summary.already,
+        "files not read": summary.unread,
+        "rows": summary.rows,
+        "rows read": summary.read,
+        "patients": summary.patients,
+        "new events": summary.events,
+        "duplicate events left out": summary.duplicates,
+    }
+    for name, count in counts.items():
+        if count:
+            table.add_row(name, f"{count:,}")
+    for words, rejects in (("row not read", summary.rejects), ("part of a row not read", summary.parts)):
+        for reason, count in sorted(rejects.items(), key=lambda item: (-item[1], item[0])):
+            table.add_row(f"[yellow]{words}[/]: {escape(reason)}", f"{count:,}")
+    console.print(table)
+
+
+def reported(console: Console, report: Report, page: Path | None) -> None:
+    """A report in one table, and the verdict."""
+    table = Table(title=f"{report.card} {report.version}: {report.n} patients, {report.events} with the condition", title_justify="left")
+    for column in ("learner", "AUROC", "AUPRC", "slope", "intercept", "Brier", "seconds"):
+        table.add_column(column, justify="left" if column == "learner" else "right")
+    for r in report.comparisons:
+        mark = "[bold]" if r.learner == report.learner else ""
+        numbers = [_estimate(e) for e in (r.auroc, r.auprc, r.slope, r.intercept, r.brier)]
+        table.add_row(*(f"{mark}{cell}" for cell in (r.learner, *numbers, f"{r.seconds:.1f}")))
+    console.print(table)
+    console.print(f"Proof: {report.proof}", highlight=False)
+    for limit in report.limits:
+        console.print(f"Limit: {limit}", highlight=False)
+    if report.passes:
+        console.print("[bold green]Meets the bar of its card.[/]")
+    for short in report.shortfalls:
+        console.print(f"[bold red]Falls short:[/] {short}", highlight=False)
+    if page:
+        console.print(f"Report: {page}", highlight=False)
+
+
+def seats(console: Console, roster: Roster) -> None:
+    """Who sits, how good, and who stands and why."""
+    for s in roster.seated:
+        card, report = s.seat.card, s.seat.report
+        console.print(f"[bold]{s.name}[/] {card.version}: {card.title['en']}", highlight=False)
+        console.print(
+            f"  {card.learner}, proven on {report.n} patients: AUROC {_estimate(report.auroc)}, slope {_estimate(report.slope)}",
+            highlight=False,
+        )
+        console.print(
+            f"  [green]for[/] {card.intended}\n  [red]not for[/] {card.not_for}\n  [dim]report {s.folder / PAGE}[/]\n", highlight=False
+        )
+    for standing in roster.standing:
+        console.print(f"[yellow]Not seated:[/] {standing.name}: {standing.reason}", highlight=False)
+
+
+def rounds(console: Console, record: Record) -> None:
+    """The council over every patient of a record, a line each."""
+    from consilium.cli.verbs import consult
+    from consilium.council.advise import percent
+
+    table = Table(
+        title="Ward round", title_justify="left", caption="consilium supports a clinician's judgement; it is not a medical device."
+    )
+    for column in ("patient", "as of", "opinions", "first advice", "more"):
+        table.add_column(column)
+    for patient_id, _ in record.patients():
+        heard = consult(record.patient(patient_id))
+        opinions = [
+            f"{o.specialist} {percent(o.probability)} %" if o.probability is not None else f"{o.specialist} abstains"
+            for o in heard.opinions
+        ]
+        colour = {"critical": "red", "warning": "yellow", "info": "default"}
+        first = f"[{colour[heard.advice[0].urgency]}]{heard.advice[0].summary}[/]" if heard.advice else ""
+        table.add_row(
+            patient_id,
+            f"{heard.as_of:%Y-%m-%d %H:%M}",
+            "\n".join(opinions),
+            first,
+            f"+{len(heard.advice) - 1}" if len(heard.advice) > 1 else "",
+        )
+    console.print(table)
+    console.print(f"One of them in full: consilium consult {record.patients()[0][0]} --record {record.path}", highlight=False)
+
+
+def _estimate(e: Estimate) -> str:
+    return f"{e.value:.3f}" + (f" ({e.low:.3f}–{e.high:.3f})" if e.low is not None and e.high is not None else "")

@@ -1,0 +1,233 @@
+"""Verbs: the acts of consilium as Python functions - ingest, fit, validate, consult, roster, serve."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from consilium.core import Consultation, Patient, Report
+from consilium.core.errors import ExtraError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from consilium.record import Record
+    from consilium.specialists import Roster
+    from consilium.specialists.fit import Fitted
+
+Paths = str | Path | Iterable[str | Path]
+TRAINING_PACKAGES = ("sklearn", "lightgbm", "interpret", "onnx")
+
+
+class Answer(Consultation):
+    """A Consultation that prints as text."""
+
+    def __str__(self) -> str:
+        from consilium.knowledge import shelf
+        from consilium.render.text import text
+
+        return text(self, shelf(), color=False)
+
+
+class HasEvents(Protocol):
+    """A record, or a view of one."""
+
+    def events(self) -> Iterator[pa.Table]:
+        """Tables of events, all of a patient in one."""
+
+
+def ingest(paths: Paths, into: str | Path, *, mapping: str | Path | None = None, progress: Callable[..., None] | None = None) -> Record:
+    """Read exports into a record; every row becomes events or a named reject.
+
+    Parameters
+    ----------
+    paths : path, glob pattern, folder, or several
+        FHIR R4 (Bundle, NDJSON, single resources) or CSV (with `mapping`).
+    into : path
+        Folder of the record; made when absent, added to when present.
+    mapping : path, optional
+        YAML that says which CSV column is which code, unit and time.
+    """
+    from consilium.intake import ingest as read
+
+    several = [paths] if isinstance(paths, (str, Path)) else list(paths)
+    return read([str(p) for p in several], Path(into), mapping=Path(mapping) if mapping else None, progress=progress)
+
+
+def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = None) -> Fitted:
+    """Train a specialist on a record (or a view of one), without proving it; see `validate`.
+
+    Parameters
+    ----------
+    name : str
+        A specialist's name.
+    data : record or view, optional
+        By default the data that its `data.yaml` says ships with a library.
+    into : path, optional
+        Folder for the model; a new temporary one by default.
+    """
+    need_training()
+    from consilium.specialists.card_file import read_card
+    from consilium.specialists.fit import fit as train
+    from consilium.specialists.roster import folder_of
+
+    folder = folder_of(name)
+    target = Path(into) if into else Path(tempfile.mkdtemp(prefix=f"consilium-{name}-"))
+    with training_data(folder, data) as (source, about):
+        return train(read_card(folder / "card.yaml"), source.events(), target, about)
+
+
+def validate(fitted: Fitted | str, data: HasEvents) -> Report:
+    """Hold a trained specialist against patients it was not trained on.
+
+    Parameters
+    ----------
+    fitted : Fitted or str
+        What `fit` returned, or the name of a seated specialist.
+    data : record or view
+        The patients.
+    """
+    need_training()
+    from consilium.specialists import fit as fitting
+    from consilium.specialists.roster import folder_of, seat
+
+    if isinstance(fitted, str):
+        own = seat(folder_of(fitted))
+        fitted = fitting.Fitted(own.seat.card, own.model, own.folder, own.seat.report.data, own.seat.report.data_fingerprint)
+    return fitting.validate(fitted, data.events(), "the given record")
+
+
+def consult(patient: Patient, *, language: str = "en") -> Answer:
+    """Hear the council over one patient; prints as text."""
+    from consilium.council import consult as hear
+
+    heard = hear(patient, language=language)
+    return Answer(**{f.name: getattr(heard, f.name) for f in fields(heard)})
+
+
+def roster() -> Roster:
+    """Who sits on the council, and who stands outside and why."""
+    from consilium.specialists import roster as find
+
+    return find()
+
+
+def serve(record: str | Path, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve the record's patients: page, CDS Hooks, JSON and FHIR."""
+    import uvicorn
+
+    from consilium.serve import app
+
+    uvicorn.run(app(Path(record)), host=host, port=port, access_log=False, log_level="warning")
+
+
+@contextmanager
+def training_data(folder: Path, data: HasEvents | Path | None) -> Iterator[tuple[HasEvents, str]]:
+    """The record a specialist learns from: one given, or one made from files by the folder's `data.yaml`."""
+    import yaml
+
+    mapping = folder / "data.yaml"
+    said: dict[str, Any] = yaml.safe_load(mapping.read_text(encoding="utf-8")) if mapping.is_file() else {}
+    if data is not None and not isinstance(data, Path):
+        yield data, "the given record"
+        return
+    if "about" not in said:
+        raise InputError("The specialist has no data.yaml", where=folder.name, do="give a record with --record")
+    with tempfile.TemporaryDirectory(prefix="consilium-") as temporary:
+        yield ingest(_files(data, said), Path(temporary) / "record", mapping=mapping), said["name"]
+
+
+def _files(data: Path | None, said: dict[str, Any]) -> list[Path]:
+    """The files to read: the one `about.file` names, in the folder or archive given or in the library that ships it."""
+    about = said["about"]
+    if data is None:
+        if "package" not in about:
+            raise InputError(
+                "The data do not ship with a library", where=said["name"], do=f"give them with --data ({said['source']['url']})"
+            )
+        from importlib.resources import files
+
+        return [Path(str(files(about["package"]).joinpath(about["file"])))]
+    if data.is_dir():
+        found = sorted(data.rglob(Path(about["file"]).name))
+        if not found:
+            raise InputError("The folder does not hold the file", where=str(data), expected=about["file"], do="unzip the data set first")
+        return found[:1]
+    return [data]
+
+
+def need_training() -> None:
+    """Say at once, and in words, that the training extra is needed.
+
+    Raises
+    ------
+    ExtraError
+        When a library that trains is not installed.
+    """
+    from importlib.util import find_spec
+
+    lacking = [package for package in TRAINING_PACKAGES if find_spec(package) is None]
+    if lacking:
+        raise ExtraError(
+            "Fitting and validating need the training extra", found=f"no {', '.join(lacking)}", do="pip install 'consilium[train]'"
+        )
+
+
+def limits(folder: Path) -> tuple[str, ...]:
+    """What the reader must know of the data, from the specialist's `data.yaml`."""
+    import yaml
+
+    mapping = folder / "data.yaml"
+    return tuple(yaml.safe_load(mapping.read_text(encoding="utf-8")).get("about", {}).get("limits", ())) if mapping.is_file() else ()
+
+
+def render(
+    consultation: Consultation, patient: Patient, form: str, *, displays: Mapping[str, str] | None = None, color: bool = False
+) -> bytes:
+    """A consultation as `text`, `json`, `fhir`, `cards` or `html` in UTF-8; `displays` are the names that codes were sent with."""
+    import orjson
+
+    from consilium.knowledge import shelf
+
+    titles = {s.name: s.seat.card.title[consultation.language] for s in roster().seated}
+    match form:
+        case "text":
+            from consilium.render.text import text
+
+            return text(consultation, shelf(), color=color, titles=titles).encode()
+        case "json":
+            from consilium.render.json import json_bytes
+
+            return json_bytes(consultation)
+        case "fhir":
+            from consilium.render.fhir import bundle
+
+            return orjson.dumps(bundle(consultation, shelf(), titles=titles), option=orjson.OPT_INDENT_2)
+        case "cards":
+            from consilium.render.cards import cards
+
+            return orjson.dumps(cards(consultation, shelf(), titles=titles), option=orjson.OPT_INDENT_2)
+        case "html":
+            from consilium.render.page import page
+
+            return page(consultation, patient, shelf(), titles=titles, displays=displays).encode()
+    raise InputError("A consultation has no such form", found=form, expected="text, json, fhir, cards or html")
+
+
+def example_ward() -> Path:
+    """The folder of the twelve invented patients, in the package or in the source tree.
+
+    Raises
+    ------
+    NotFoundError
+        When neither has it.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "examples" / "ward", package.parents[1] / "examples" / "ward"):
+        if folder.is_dir():
+            return folder
+    raise NotFoundError("The example ward is not installed", do="run from a checkout of consilium")

@@ -1,0 +1,133 @@
+"""Chart: what holds of a patient at the moment of asking (problems, drugs, procedures, allergies, latest values), read from the events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow.compute as pc
+
+from consilium.core.code import concept, split
+from consilium.core.patient import Patient, age, sex
+from consilium.knowledge import Shelf
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that holds: its code without kind, the words it was sent with, since when, and the event behind it."""
+
+    code: str
+    text: str
+    since: datetime | None
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """A current drug and its ingredients; `ingredients` is empty where the drug is not known to us."""
+
+    entry: Entry
+    ingredients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The latest value of a measurement, in its canonical unit."""
+
+    code: str
+    value: float
+    unit: str
+    time: datetime | None
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What holds at the moment of asking."""
+
+    age: int | None
+    sex: str | None
+    conditions: tuple[Entry, ...]
+    drugs: tuple[Drug, ...]
+    procedures: tuple[Entry, ...]
+    allergies: tuple[Entry, ...]
+    no_known_allergy: tuple[Entry, ...]
+    values: Mapping[str, Value]
+
+
+def chart(patient: Patient, shelf: Shelf) -> Chart:
+    """Read the chart.
+
+    Parameters
+    ----------
+    patient : Patient
+        As known at the moment of asking.
+    shelf : Shelf
+        To know the ingredients of drugs.
+
+    Returns
+    -------
+    Chart
+        A condition, drug or allergy holds when its latest start is not followed by an end; a refuted condition does not hold.
+    """
+    events = patient.events
+    kinds = pc.match_substring_regex(events["code"], r"^(CONDITION|MEDICATION|ALLERGY|PROCEDURE)//")
+    holding: dict[tuple[str, str], Entry] = {}
+    ended: dict[tuple[str, str], datetime | None] = {}
+    for row in events.filter(kinds).to_pylist():
+        if row["time"] is not None and row["time"] > patient.as_of:
+            continue  # planned, and so not true yet
+        parts = split(row["code"])
+        key = (parts.kind + parts.phase if parts.phase == "NONE" else parts.kind, concept(row["code"]))
+        if parts.phase in ("END", "REFUTED"):
+            ended[key] = _later(ended.get(key, row["time"]), row["time"])
+        elif key not in holding or _not_before(row["time"], holding[key].since):
+            holding[key] = Entry(key[1], row["text_value"] or "", row["time"], row["source_id"] or "")
+    for key, end in ended.items():
+        if key in holding and _not_before(end, holding[key].since):
+            del holding[key]
+
+    def of(kind: str) -> tuple[Entry, ...]:
+        return tuple(sorted((e for (k, _), e in holding.items() if k == kind), key=lambda e: (e.since or datetime.min, e.code)))
+
+    drugs = tuple(Drug(e, shelf.drugs.ingredients(f"MEDICATION//{e.code}", e.text)) for e in of("MEDICATION"))
+    return Chart(
+        age=age(patient),
+        sex=sex(patient),
+        conditions=of("CONDITION"),
+        drugs=_distinct(drugs),
+        procedures=of("PROCEDURE"),
+        allergies=of("ALLERGY"),
+        no_known_allergy=of("ALLERGYNONE"),
+        values=_values(patient),
+    )
+
+
+def _distinct(drugs: tuple[Drug, ...]) -> tuple[Drug, ...]:
+    """One line per order: a drug sent with codings of several vocabularies is one drug."""
+    seen: dict[object, Drug] = {}
+    for drug in drugs:
+        seen.setdefault(drug.entry.event_id or drug.entry.code, drug)
+        if not seen[drug.entry.event_id or drug.entry.code].ingredients:
+            seen[drug.entry.event_id or drug.entry.code] = drug
+    return tuple(seen.values())
+
+
+def _values(patient: Patient) -> dict[str, Value]:
+    events = patient.events
+    numeric = events.filter(pc.and_(pc.is_valid(events["numeric_value"]), pc.is_valid(events["time"])))
+    latest: dict[str, Value] = {}
+    columns = (numeric[c].to_pylist() for c in ("code", "numeric_value", "unit", "time", "source_id"))
+    for code, value, unit, time, event_id in zip(*columns, strict=True):
+        if code not in latest or _not_before(time, latest[code].time):
+            latest[code] = Value(code, value, unit or "1", time, event_id or "")
+    return latest
+
+
+def _not_before(moment: datetime | None, other: datetime | None) -> bool:
+    return other is None or (moment is not None and moment >= other)
+
+
+def _later(moment: datetime | None, other: datetime | None) -> datetime | None:
+    return moment if other is None or (moment is not None and moment > other) else other

@@ -1,0 +1,126 @@
+"""Plan: a card's inputs laid out as arrays, so that one pass over the events serves all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from consilium.core.card import TAKES, Input
+from consilium.core.errors import CardError
+
+Factors = Mapping[tuple[str, str, str], tuple[float, float]]
+"""Scale and offset by (code, unit found, unit wanted): wanted = found * scale + offset; an empty code stands for any code."""
+
+NUMBER, BY_CODE, BY_TEXT, PLAIN = range(4)
+"""Where a value comes from: the number, what the code stands for, what the answer stands for, or nowhere (counts and ages)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Inputs as arrays; a pair is one input with one of its codes.
+
+    Parameters
+    ----------
+    codes : array of string, length c
+        Every code that an input asks for, each once.
+    pair_start : int64 array of shape (c + 1,)
+        Pairs of code k are pair_start[k] to pair_start[k + 1].
+    pair_input : int64 array of shape (q,)
+        Input of each pair.
+    pair_value : float64 array of shape (q,)
+        What the code stands for, NaN where it stands for nothing.
+    kind, take, window, whole_life : arrays of shape (p,)
+        Where the value comes from, position in `TAKES`, window in microseconds, and whether there is no window.
+    answers : array of large_string, length a
+        Every coded answer that an input lists, each once.
+    answer_value : float64 array of shape (p, a + 1)
+        What each answer stands for; NaN where not listed, and in the last column.
+    units : array of string, length u
+        Every unit that can be used.
+    scale, offset : float64 arrays of shape (q, u + 1)
+        From each unit to the input's; NaN where there is no way, and in the last column.
+    """
+
+    codes: pa.Array
+    pair_start: NDArray[np.int64]
+    pair_input: NDArray[np.int64]
+    pair_value: NDArray[np.float64]
+    kind: NDArray[np.int64]
+    take: NDArray[np.int64]
+    window: NDArray[np.int64]
+    whole_life: NDArray[np.bool_]
+    answers: pa.Array
+    answer_value: NDArray[np.float64]
+    units: pa.Array
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+def plan(inputs: Sequence[Input], factors: Factors) -> Plan:
+    """Lay the inputs out.
+
+    Raises
+    ------
+    CardError
+        When an input takes its value from both code and answer.
+    """
+    both = [i.name for i in inputs if i.of_code and i.of_text]
+    if both:
+        raise CardError("An input takes its value from its code or from the answer, not from both", found=both)
+    pairs = sorted({(code, n) for n, i in enumerate(inputs) for code in i.codes})
+    codes = sorted({code for code, _ in pairs})
+    owner = np.array([n for _, n in pairs], dtype=np.int64)
+    start = np.searchsorted(np.array([c for c, _ in pairs], dtype=object), np.array([*codes, chr(0x10FFFF)], dtype=object)).astype(np.int64)
+    answers = {a: k for k, a in enumerate(sorted({a for i in inputs for a in i.of_text}))}
+    answer_value = np.full((len(inputs), len(answers) + 1), np.nan)
+    for n, i in enumerate(inputs):
+        for answer, value in i.of_text.items():
+            answer_value[n, answers[answer]] = value
+    units, scale, offset = _conversions(inputs, pairs, factors)
+    microsecond = timedelta(microseconds=1)
+    return Plan(
+        codes=pa.array(codes, pa.string()),
+        pair_start=start,
+        pair_input=owner,
+        pair_value=np.array([inputs[n].of_code.get(code, np.nan) for code, n in pairs], dtype=np.float64),
+        kind=np.array([_kind(i) for i in inputs], dtype=np.int64),
+        take=np.array([TAKES.index(i.take) for i in inputs], dtype=np.int64),
+        window=np.array([0 if i.window is None else i.window // microsecond for i in inputs], dtype=np.int64),
+        whole_life=np.array([i.window is None or i.take == "age" for i in inputs], dtype=np.bool_),
+        answers=pa.array(answers, pa.large_string()),
+        answer_value=answer_value,
+        units=pa.array(units, pa.string()),
+        scale=scale,
+        offset=offset,
+    )
+
+
+def _kind(i: Input) -> int:
+    if i.of_text:
+        return BY_TEXT
+    if i.take in ("count", "age"):
+        return PLAIN
+    return BY_CODE if i.of_code else NUMBER
+
+
+def _conversions(
+    inputs: Sequence[Input], pairs: Sequence[tuple[str, int]], factors: Factors
+) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+    ways: dict[tuple[str, str], dict[str, tuple[float, float]]] = {}
+    for (code, found, wanted), factor in factors.items():
+        ways.setdefault((code, wanted), {})[found] = factor
+    of_pair = []
+    for code, n in pairs:
+        unit = inputs[n].unit
+        of_pair.append({**ways.get(("", unit), {}), **ways.get((code, unit), {}), unit: (1.0, 0.0)})
+    units = {unit: k for k, unit in enumerate(sorted({unit for way in of_pair for unit in way}))}
+    scale, offset = np.full((2, len(pairs), len(units) + 1), np.nan)
+    for q, way in enumerate(of_pair):
+        for unit, (by, plus) in way.items():
+            scale[q, units[unit]], offset[q, units[unit]] = by, plus
+    return list(units), scale, offset

@@ -1,0 +1,125 @@
+"""Numbers: how probabilities, quantities, weights and moments are written for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from consilium.render.words import Words
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def naive(moment: datetime) -> datetime:
+    """The moment in UTC without zone, as everything in a consultation is."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo is not None else moment
+
+
+def percent(probability: float, words: Words) -> str:
+    """A probability in whole percent, never rounded to certainty.
+
+    Examples
+    --------
+    >>> from consilium.render.words import words
+    >>> percent(0.873, words("en")), percent(0.002, words("en")), percent(0.9999, words("zh"))
+    ('87 %', '<1 %', '>99%')
+    """
+    sign = "%" if words.language == "zh" else " %"
+    if probability < 0.01:
+        return f"<1{sign}"
+    if probability > 0.99:
+        return f">99{sign}"
+    return f"{100 * probability:.0f}{sign}"
+
+
+def interval(low: float, high: float, words: Words) -> str:
+    """The 95 % interval of a probability.
+
+    Examples
+    --------
+    >>> from consilium.render.words import words
+    >>> interval(0.79, 0.931, words("en"))
+    '95 % interval 79 to 93 %'
+    """
+    first = percent(low, words) if not 0.01 <= low <= 0.99 else f"{100 * low:.0f}"
+    return words.say("interval", low=first, high=percent(high, words))
+
+
+def natural(probability: float, words: Words) -> str:
+    """A probability as a count of patients like this one.
+
+    Examples
+    --------
+    >>> from consilium.render.words import words
+    >>> natural(0.873, words("en"))
+    'about 87 in 100 patients like this one'
+    >>> natural(0.004, words("en"))
+    'about 4 in 1000 patients like this one'
+    """
+    if probability < 0.001:
+        return words.say("natural_few", of=1000)
+    if probability < 0.01:
+        return words.say("natural", n=f"{1000 * probability:.0f}", of=1000)
+    if probability > 0.99:
+        return words.say("natural_most", n=99, of=100)
+    return words.say("natural", n=f"{100 * probability:.0f}", of=100)
+
+
+def number(value: float) -> str:
+    """A value with four significant digits and without an exponent.
+
+    Examples
+    --------
+    >>> number(1.2000000476837158), number(12345.0), number(-0.00012), number(140.0)
+    ('1.2', '12345', '−0.00012', '140')
+    """
+    if value == 0:
+        return "0"
+    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if "e" in text:
+        text = f"{value:.12f}".rstrip("0").rstrip(".")
+    return text.replace("-", MINUS)
+
+
+def unit(ucum: str, words: Words) -> str:
+    """A UCUM unit as a ward writes it; empty for a bare count."""
+    return words.units.get(ucum, ucum)
+
+
+def quantity(value: float, ucum: str, words: Words) -> str:
+    """A value and its unit.
+
+    Examples
+    --------
+    >>> from consilium.render.words import words
+    >>> quantity(145.0, "mm[Hg]", words("en"))
+    '145 mmHg'
+    """
+    spelled = unit(ucum, words) if ucum else words.say("no_unit")
+    return f"{number(value)} {spelled}".strip()
+
+
+def weight(log_odds: float) -> str:
+    """A signed weight with two decimals.
+
+    Examples
+    --------
+    >>> weight(1.239), weight(-0.5)
+    ('+1.24', '−0.50')
+    """
+    return f"{log_odds:+.2f}".replace("-", MINUS)
+
+
+def day(moment: datetime) -> str:
+    """The day of a moment."""
+    return f"{moment:%Y-%m-%d}"
+
+
+def minute(moment: datetime) -> str:
+    """A moment to the minute, with its zone.
+
+    Examples
+    --------
+    >>> minute(datetime(2026, 1, 3, 8, 0))
+    '2026-01-03 08:00 UTC'
+    """
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,188 @@
+"""Text: a Consultation for the terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from consilium.core.advice import Advice
+from consilium.core.consultation import Consultation
+from consilium.core.opinion import Evidence, Opinion
+from consilium.render.names import name, plain, title, titles_for
+from consilium.render.numbers import day, interval, minute, natural, percent, weight
+from consilium.render.reasons import SHOWN, finding, label, reasons, when
+from consilium.render.words import Words, words
+
+if TYPE_CHECKING:
+    from consilium.knowledge import Shelf
+
+BAR = 24
+WIDTH = 100
+_COLOUR = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+_SIGN = {"critical": "!!", "warning": "! ", "info": "i "}
+
+
+def text(
+    consultation: Consultation,
+    shelf: Shelf,
+    *,
+    color: bool = True,
+    width: int | None = None,
+    limit: int | None = SHOWN,
+    titles: Mapping[str, str] | None = None,
+) -> str:
+    """Write a consultation for the terminal.
+
+    Parameters
+    ----------
+    consultation : Consultation
+        What to write, in its own language.
+    shelf : Shelf
+        Names of codes.
+    color : bool
+        Whether ANSI colours are used.
+    width : int, optional
+        Columns; 100 when not given.
+    limit : int or None
+        Pieces of evidence shown for each opinion, strongest first; None for all.
+    titles : mapping of str to str, optional
+        Titles of specialists by name.
+
+    Returns
+    -------
+    str
+        Lines that end in a newline; control characters in the patient's data are left out.
+    """
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width or WIDTH,
+        force_terminal=color,
+        no_color=not color,
+        highlight=False,
+        color_system="standard" if color else None,
+    )
+    for part in _parts(consultation, shelf, words(consultation.language), limit, titles_for(consultation, shelf, titles)):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _parts(c: Consultation, shelf: Shelf, words: Words, limit: int | None, titles: Mapping[str, str]) -> list[RenderableType]:
+    head = Text(f"{words.say('consultation')} · {words.say('patient')} {plain(c.patient_id)}", style="bold")
+    head.append(f" · {words.say('as_of', when=minute(c.as_of))}", style="not bold")
+    parts: list[RenderableType] = [head, Text(words.say("disclaimer"), style="dim"), _rule(words.say("opinions"))]
+    given = [o for o in c.opinions if o.abstained is None]
+    if not given:
+        parts.append(Text(words.say("no_opinions")))
+    for rank, opinion in enumerate(given, 1):
+        parts.append(_opinion(rank, opinion, shelf, words, limit, titles))
+    silent = [(o.specialist, o.abstained) for o in c.opinions if o.abstained is not None]
+    parts += _section(words.say("abstained"), [_line("○ ", title(who, titles), plain(why or "")) for who, why in silent])
+    parts += _section(words.say("advice"), [Padding(_advice(a, words), (min(n, 1), 0, 0, 0)) for n, a in enumerate(c.advice)])
+    wanted = [
+        _line(
+            "? ",
+            plain(m.name),
+            f"{words.say('required' if m.required else 'optional')} · {title(m.specialist, titles)} · {plain(m.reason)}",
+        )
+        for m in c.missing
+    ]
+    parts += _section(words.say("missing"), wanted)
+    parts += _section(words.say("absent"), [_line("○ ", title(a.specialist, titles), plain(a.reason)) for a in c.absent])
+    parts += _section(words.say("notes"), [_line("· ", plain(n), "") for n in c.notes])
+    return parts
+
+
+def _rule(heading: str) -> RenderableType:
+    return Padding(Rule(Text(heading, style="bold"), align="left", style="dim"), (1, 0, 0, 0))
+
+
+def _section(heading: str, lines: list[RenderableType]) -> list[RenderableType]:
+    return [_rule(heading), *lines] if lines else []
+
+
+def _line(sign: str, what: str, why: str) -> RenderableType:
+    grid = Table.grid(padding=(0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(ratio=1)
+    said = Text(what)
+    if why:
+        said.append(f"  {why}", style="dim")
+    grid.add_row(sign, said)
+    return grid
+
+
+def _opinion(rank: int, o: Opinion, shelf: Shelf, words: Words, limit: int | None, titles: Mapping[str, str]) -> RenderableType:
+    assert o.probability is not None and o.low is not None and o.high is not None
+    line = Text(f"{rank}  ", style="bold")
+    line.append(name(o.condition, shelf, words.language), style="bold")
+    line.append(f"  {percent(o.probability, words)}  ", style="bold cyan")
+    line.append_text(_bar(o.probability, o.low, o.high))
+    line.append("  " + interval(o.low, o.high, words), style="dim")
+    said = natural(o.probability, words) + (" · " + words.say("horizon", horizon=o.horizon) if o.horizon else "")
+    found = reasons(o, limit)
+    table = Table.grid(padding=(0, 2))
+    for justify in ("left", "left", "left", "left", "right"):
+        table.add_column(justify=justify)
+    for evidence in (*found.speaking_for, *found.speaking_against, *found.without_side):
+        table.add_row(*_row(evidence, shelf, words))
+    if found.more:
+        table.add_row("", Text(words.say("more", n=found.more), style="dim"))
+    if found.base is not None and found.base.weight is not None:
+        table.add_row("", Text(words.say("base"), style="dim"), "", "", Text(weight(found.base.weight), style="dim"))
+    who = title(o.specialist, titles)
+    told = Text(said if who == name(o.condition, shelf, words.language) else f"{said} · {who}", style="dim")
+    return Padding(Group(line, Padding(told, (0, 0, 0, 3)), Padding(table, (0, 0, 0, 3))), (min(rank - 1, 1), 0, 0, 0))
+
+
+def _row(e: Evidence, shelf: Shelf, words: Words) -> tuple[RenderableType, ...]:
+    sign, style = ("+", "red") if (e.weight or 0) > 0 else ("−", "green") if (e.weight or 0) < 0 else ("·", "dim")
+    weighed = weight(e.weight) if e.weight is not None else ""
+    return (
+        Text(sign, style=style),
+        Text(label(e, shelf, words.language)),
+        Text(finding(e, shelf, words)),
+        Text(day(at) if (at := when(e)) else ""),
+        Text(weighed, style=style),
+    )
+
+
+def _bar(probability: float, low: float, high: float) -> Text:
+    """The probability as a mark on a line from 0 to 1, its interval thick."""
+    mark, first, last = (min(BAR - 1, int(x * BAR)) for x in (probability, low, high))
+    bar = Text()
+    for cell in range(BAR):
+        if cell == mark:
+            bar.append("●", style="bold cyan")
+        else:
+            bar.append("━" if first <= cell <= last else "─", style="cyan" if first <= cell <= last else "dim")
+    return bar
+
+
+def _advice(a: Advice, words: Words) -> RenderableType:
+    style = _COLOUR[a.urgency]
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(ratio=1)
+    grid.add_row(Text(_SIGN[a.urgency], style=style), Text(f"{plain(a.summary)}  [{words.say(a.urgency)}]", style=style))
+    if a.detail:
+        grid.add_row("", Markdown("\n".join(plain(line) for line in a.detail.splitlines()), hyperlinks=False))
+    for text_ in a.because:
+        grid.add_row("", Text(f"{words.say('because')}: {plain(text_)}"))
+    for text_ in a.contraindications:
+        grid.add_row("", Text(f"{words.say('contraindications')}: {plain(text_)}", style="yellow"))
+    cited = " · ".join(
+        x
+        for x in (f"{words.say('strength')}: {a.strength}" if a.strength else "", f"{words.say('source')}: {a.source.name}", a.source.url)
+        if x
+    )
+    grid.add_row("", Text(plain(cited), style="dim"))
+    return grid

@@ -1,0 +1,135 @@
+"""Read a specialist's `card.yaml` into a Card, refusing what the card's rules do not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from consilium.core.card import Bar, Card, Input, Population, Proof, Question
+from consilium.core.duration import duration
+from consilium.core.errors import CardError, NotFoundError
+
+CARD = {
+    "name",
+    "version",
+    "title",
+    "condition",
+    "horizon",
+    "question",
+    "intended",
+    "not_for",
+    "population",
+    "inputs",
+    "learner",
+    "why",
+    "proof",
+    "bar",
+    "sources",
+}
+INPUT = {"name", "code", "unit", "window", "take", "required", "values", "label"}
+
+
+def read_card(path: Path) -> Card:
+    """Read a card.
+
+    Parameters
+    ----------
+    path : Path
+        The `card.yaml`; its folder's name must be the card's name.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    CardError
+        When a key is missing, unknown, or says something a card cannot say.
+    """
+    if not path.is_file():
+        raise NotFoundError("There is no card", where=str(path), do="a specialist is a folder with a card.yaml")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise CardError("The card is not YAML", where=str(path), found=str(error).splitlines()[0]) from error
+    _known(raw, CARD, str(path))
+    if raw.get("name") != path.parent.name:
+        raise CardError("A card carries its folder's name", where=str(path), found=raw.get("name"), expected=path.parent.name)
+    try:
+        question = raw["question"]
+        return Card(
+            name=raw["name"],
+            version=str(raw["version"]),
+            title=_both(raw["title"], path),
+            condition=raw["condition"],
+            horizon=raw.get("horizon", ""),
+            question=Question(
+                trigger=question["trigger"],
+                label=question["label"],
+                target=(duration(question["target"][0]), duration(question["target"][1])),
+                of_text={str(k): float(v) for k, v in question.get("values", {}).items()},
+                positive_from=question.get("positive_from"),
+            ),
+            intended=raw["intended"],
+            not_for=raw["not_for"],
+            population=_population(raw.get("population", {})),
+            inputs=tuple(i for entry in raw["inputs"] for i in _inputs(entry, path)),
+            learner=raw["learner"],
+            why=raw["why"],
+            proof=Proof(**{**raw.get("proof", {}), "subgroups": tuple(raw.get("proof", {}).get("subgroups", ()))}),
+            bar=_bar(raw["bar"], path),
+            sources=tuple(raw["sources"]),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise CardError("The card lacks something or says it in a form not understood", where=str(path), found=repr(error)) from error
+
+
+def _inputs(entry: Mapping[str, Any], path: Path) -> list[Input]:
+    where = f"{path}, input {entry.get('name')!r}"
+    _known(entry, INPUT, where)
+    code = entry["code"]
+    of_code = {c: float(v) for c, v in code.items()} if isinstance(code, Mapping) else {}
+    codes = tuple(code) if isinstance(code, (Mapping, list)) else (code,)
+    takes = entry.get("take", "last")
+    several = isinstance(takes, list)
+    return [
+        Input(
+            name=f"{entry['name']}_{take}" if several else entry["name"],
+            codes=codes,
+            unit=str(entry["unit"]),
+            take=take,
+            window=None if entry.get("window", "ever") == "ever" else duration(entry["window"]),
+            required=bool(entry.get("required", False)),
+            of_code=of_code,
+            of_text={str(k): float(v) for k, v in entry.get("values", {}).items()},
+            label=_both(entry["label"], path) if "label" in entry else {},
+        )
+        for take in (takes if several else [takes])
+    ]
+
+
+def _bar(raw: Mapping[str, Any], path: Path) -> Bar:
+    _known(raw, {"auroc_low", "slope", "subgroup_gap", "groups"}, f"{path}, bar")
+    low, high = raw["slope"]
+    return Bar(float(raw["auroc_low"]), (float(low), float(high)), float(raw["subgroup_gap"]), tuple(raw.get("groups", ())))
+
+
+def _population(raw: Mapping[str, Any]) -> Population:
+    _known(raw, {"age", "sexes"}, "population")
+    age = raw.get("age", [0, 150])
+    return Population((float(age[0]), float(age[1])), tuple(raw.get("sexes", ("F", "M"))))
+
+
+def _both(text: Any, path: Path) -> dict[str, str]:
+    if not isinstance(text, Mapping) or set(text) != {"en", "zh"}:
+        raise CardError("A text for people is given in both languages", where=str(path), found=text, expected="{en: ..., zh: ...}")
+    return {language: str(words) for language, words in text.items()}
+
+
+def _known(raw: Any, keys: set[str], where: str) -> None:
+    if not isinstance(raw, Mapping):
+        raise CardError("A mapping is expected", where=where, found=type(raw).__name__)
+    unknown = set(raw) - keys
+    if unknown:
+        raise CardError("A key is not known", where=where, found=sorted(unknown), expected=sorted(keys))

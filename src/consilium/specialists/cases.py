@@ -1,0 +1,100 @@
+"""Cases: patients with a known answer, as numbers, from any record, by the same features as at the bedside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from consilium.core.card import Card, Input
+from consilium.core.code import BIRTH, FEMALE, MALE
+from consilium.core.errors import InputError
+from consilium.core.features import Features
+from consilium.record import cohort, features
+
+AGE_BANDS = (0, 18, 40, 50, 60, 70, 151)
+_AGE = Input("age", (BIRTH,), "a", "age")
+_MALE = Input("male", (MALE, FEMALE), "1", of_code={MALE: 1.0, FEMALE: 0.0})
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """What a learner is trained or validated on.
+
+    Parameters
+    ----------
+    features : Features of shape (n, p)
+        The card's inputs at each patient's moment of asking.
+    y : int8 array of shape (n,)
+        The truth, 0 or 1.
+    subjects : int64 array of shape (n,)
+        Patient of each row.
+    groups : mapping of str to object array of shape (n,)
+        Names of the subgroup each patient is in, by kind (`site`, `sex`, `age`); `unknown` where the record does not say.
+    excluded : mapping of str to int
+        Patients left out, by reason.
+    period : str
+        First and last moment of asking.
+    fingerprint : str
+        sha256 over features, truth and patients.
+    """
+
+    features: Features
+    y: NDArray[np.int8]
+    subjects: NDArray[np.int64]
+    groups: Mapping[str, NDArray[np.object_]]
+    excluded: Mapping[str, int]
+    period: str
+    fingerprint: str
+
+
+def cases(card: Card, events: pa.Table) -> Cases:
+    """Find the patients whose question was asked and answered, and compute their features.
+
+    Raises
+    ------
+    InputError
+        When nobody, or nobody of one kind, has an answer.
+    """
+    found = cohort(events, card.question)
+    y = np.asarray(found.labels, dtype=np.int8)
+    if not 0 < y.sum() < len(y):
+        raise InputError(
+            "The record does not hold patients with and without the condition",
+            where=f"the question of {card.name}",
+            found=f"{int(y.sum())} of {len(y)} positive, left out: {dict(found.excluded)}",
+            do=f"check that the record carries {card.question.trigger} and {card.question.label}",
+        )
+    matrix = features(events, card.inputs, found.rows)
+    who = features(events, (_AGE, _MALE), found.rows)
+    subjects = np.array([subject for subject, _ in found.rows], dtype=np.int64)
+    moments = [moment for _, moment in found.rows]
+    groups = {
+        "sex": np.array(["unknown" if np.isnan(m) else ("men" if m else "women") for m in who.X[:, 1]], dtype=object),
+        "age": np.array([_band(a) for a in who.X[:, 0]], dtype=object),
+    }
+    if card.proof.site:
+        groups["site"] = _site(events, card.proof.site, subjects)
+    digest = hashlib.sha256()
+    for part in (subjects, matrix.X, y):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    period = f"{min(moments):%Y-%m-%d} to {max(moments):%Y-%m-%d}"
+    return Cases(matrix, y, subjects, groups, found.excluded, period, digest.hexdigest())
+
+
+def _band(years: float) -> str:
+    if np.isnan(years):
+        return "unknown"
+    band = int(np.searchsorted(AGE_BANDS, years, side="right"))
+    return f"{AGE_BANDS[band - 1]}-{AGE_BANDS[band] - 1}"
+
+
+def _site(events: pa.Table, code: str, subjects: NDArray[np.int64]) -> NDArray[np.object_]:
+    rows = events.filter(pc.equal(events["code"], code))
+    where = dict(zip(rows["subject_id"].to_pylist(), rows["text_value"].to_pylist(), strict=True))
+    return np.array([where.get(int(s)) or "unknown" for s in subjects], dtype=object)

@@ -1,0 +1,200 @@
+"""Examine: one specialist looks at one patient and gives an Opinion, abstains, or keeps silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from consilium.core.card import Input
+from consilium.core.consultation import Absence, Missing
+from consilium.core.features import Features
+from consilium.core.opinion import Evidence, Opinion
+from consilium.core.patient import Patient, age, sex
+from consilium.specialists.roster import Specialist
+from consilium.specialists.voice import Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What came of it: an opinion (perhaps abstaining) or an absence, and what would help."""
+
+    outcome: Opinion | Absence
+    missing: tuple[Missing, ...] = ()
+
+
+def examine(specialist: Specialist, patient: Patient, features: Features, voice: Voice) -> Examination:
+    """Examine one patient.
+
+    Parameters
+    ----------
+    specialist : Specialist
+        Seated, so its model has been proven.
+    patient : Patient
+        As known at the moment of asking.
+    features : Features of shape (1, p)
+        The card's inputs for this patient, traced to their events.
+    voice : Voice
+        The words.
+
+    Returns
+    -------
+    Examination
+        An absence when the question is not raised at all; an abstention when the patient is not one the model was made for,
+        a required input is missing, or a value lies outside what the model has seen; an opinion otherwise.
+    """
+    card, model = specialist.seat.card, specialist.model
+    source = f"{card.name} {card.version} ({model.sha256[:12]})"
+    observed = {i.name: bool(seen) for i, seen in zip(card.inputs, features.observed[0], strict=True)}
+    if not any(observed[i.name] for i in card.inputs if card.question.trigger in i.codes):
+        return Examination(Absence(card.name, voice.say("not_raised", name=voice.name(card.question.trigger))))
+
+    def abstain(reason: str, missing: tuple[Missing, ...] = ()) -> Examination:
+        return Examination(Opinion(card.name, card.condition, horizon=card.horizon, abstained=reason, source=source), missing)
+
+    gains: Mapping[str, float] = model.meta["extra"].get("importance", {})
+    missing = tuple(
+        Missing(
+            label(i, voice),
+            i.codes[0],
+            i.unit,
+            card.name,
+            i.required,
+            voice.say("missing_required" if i.required else "missing_optional", name=label(i, voice), gain=f"{gains.get(i.name, 0.0):.2f}"),
+        )
+        for i in sorted(_one_per_question(card.inputs), key=lambda i: (not i.required, -gains.get(i.name, 0.0)))
+        if not observed[i.name]
+    )
+    reason = _outside_population(specialist, patient, voice)
+    if reason:
+        return abstain(reason, missing)
+    lacking = [m.name for m in missing if m.required]
+    if lacking:
+        return abstain(voice.say("needs", names=voice.say("comma").join(lacking[:6]) + ("…" if len(lacking) > 6 else "")), missing)
+    outside = model.outside(features.X)[0]
+    if outside:
+        return abstain(_outside_training(specialist, features, outside, voice), missing)
+
+    log_odds = float(model.log_odds(features.X)[0])
+    low, high = (float(bound[0]) for bound in model.interval([log_odds]))
+    probability = float(1 / (1 + np.exp(-log_odds)))
+    attribution = model.attribute(features.X)
+    evidence = _evidence(specialist, patient, features, float(attribution.base), attribution.weights[0], voice)
+    opinion = Opinion(
+        card.name, card.condition, probability, min(low, probability), max(high, probability), card.horizon, evidence, source=source
+    )
+    return Examination(opinion, missing)
+
+
+def label(i: Input, voice: Voice) -> str:
+    """The input's name for people."""
+    return i.label.get(voice.language) or voice.name(i.codes[0])
+
+
+def _one_per_question(inputs: tuple[Input, ...]) -> list[Input]:
+    """Inputs that share a code, window and take are answers to one question: keep the first."""
+    seen: dict[tuple[object, ...], Input] = {}
+    for i in inputs:
+        seen.setdefault((i.codes, i.take, i.window), i)
+    return list(seen.values())
+
+
+def _outside_population(specialist: Specialist, patient: Patient, voice: Voice) -> str:
+    population = specialist.seat.card.population
+    years, gender = age(patient), sex(patient)
+    if years is None:
+        return voice.say("age_unknown")
+    if not population.age[0] <= years <= population.age[1]:
+        return voice.say("age_outside", age=years, low=f"{population.age[0]:g}", high=f"{population.age[1]:g}")
+    if gender is None:
+        return voice.say("sex_unknown")
+    if gender not in population.sexes:
+        return voice.say("sex_outside", sex=voice.name(f"GENDER//{gender}"))
+    return ""
+
+
+def _outside_training(specialist: Specialist, features: Features, outside: list[str], voice: Voice) -> str:
+    name = outside[0]
+    column = features.names.index(name)
+    i = specialist.seat.card.inputs[column]
+    limits = specialist.model.meta["limits"]
+    low, high = limits["min"][column], limits["max"][column]
+    if low is None or high is None:
+        return voice.say("never_in_training", name=label(i, voice))
+    return voice.say(
+        "outside_training",
+        name=label(i, voice),
+        value=voice.number(float(features.X[0, column]), i.unit),
+        low=voice.number(low, i.unit),
+        high=voice.number(high, i.unit),
+    )
+
+
+def _evidence(
+    specialist: Specialist, patient: Patient, features: Features, base: float, weights: np.ndarray, voice: Voice
+) -> tuple[Evidence, ...]:
+    card = specialist.seat.card
+    source = specialist.seat.report.data
+    grouped: dict[tuple[object, ...], list[int]] = {}
+    for column, i in enumerate(card.inputs):
+        grouped.setdefault((i.codes, i.take, i.window), []).append(column)
+    found = []
+    for columns in grouped.values():
+        i, column = card.inputs[columns[0]], columns[0]
+        weight = float(sum(weights[c] for c in columns))
+        name = label(i, voice)
+        if not features.observed[0, column]:
+            found.append(Evidence("missing", voice.say("evidence_missing", name=name), i.codes[0], weight=weight, name=name, source=source))
+            continue
+        event_id = features.event_ids[0, column] if features.event_ids is not None else None
+        answer = _answer(patient, i, event_id)
+        if answer:
+            statement = voice.say("evidence_answer", name=name, answer=voice.name(answer))
+            value, unit = None, ""
+        else:
+            value, unit = float(features.X[0, column]), i.unit
+            statement = voice.say("evidence_value", name=name, value=voice.number(value, unit))
+        found.append(
+            Evidence(
+                "input",
+                statement,
+                i.codes[0],
+                value,
+                unit,
+                _time(i, features, column),
+                weight,
+                "",
+                (event_id,) if event_id else (),
+                source,
+                name,
+                answer,
+            )
+        )
+    found.sort(key=lambda e: -abs(e.weight or 0.0))
+    return (Evidence("base", voice.say("evidence_base"), weight=base, source=source), *found)
+
+
+def _answer(patient: Patient, i: Input, event_id: str | None) -> str:
+    """The coded answer behind a coded input, empty for a number."""
+    if not i.of_text and not i.of_code:
+        return ""
+    events = patient.events
+    same = pc.is_in(events["code"], value_set=pa.array(i.codes, pa.string()))
+    if event_id is not None:
+        same = pc.and_(same, pc.fill_null(pc.equal(events["source_id"], event_id), False))
+    rows = events.filter(same).to_pylist()
+    if not rows:
+        return ""
+    return str(rows[-1]["text_value"]) if i.of_text else str(rows[-1]["code"])
+
+
+def _time(i: Input, features: Features, column: int) -> datetime | None:
+    """When the value was observed; an age has no such time."""
+    if i.take == "age" or features.times is None or np.isnat(features.times[0, column]):
+        return None
+    moment: datetime = features.times[0, column].astype("datetime64[us]").item()
+    return moment

@@ -1,0 +1,162 @@
+"""Prove: predictions for patients that the model had not seen, for every learner, and the report that decides the seat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consilium.core.card import Card
+from consilium.core.report import LearnerResult, Report
+from consilium.models import LEARNERS, learner
+from consilium.models.calibration import Calibration, fit_calibration
+from consilium.models.odds import probability_of
+from consilium.record import folds, site_folds
+from consilium.specialists.cases import Cases
+from consilium.validation import Measures, learner_result, measure, missing_share
+
+if TYPE_CHECKING:
+    from consilium.models.estimator import Estimator
+
+INNER_FOLDS = 5
+SEED = 20260101
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A fitted learner, its calibration fitted apart, and the out-of-fold log-odds that calibration was fitted on."""
+
+    learner: Estimator
+    calibration: Calibration
+    out_of_fold: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """All learners under one proof: probabilities for unseen patients, and their measures."""
+
+    probabilities: dict[str, NDArray[np.float64]]
+    results: tuple[LearnerResult, ...]
+    words: str
+
+
+def train(name: str, X: NDArray[np.float32], y: NDArray[np.int8], subjects: NDArray[np.int64] | None = None) -> Trained:
+    """Fit a learner on everything given, and its calibration on predictions for folds the learner had not seen.
+
+    Parameters
+    ----------
+    name : str
+        The learner.
+    X : float32 array of shape (n, p)
+    y : int8 array of shape (n,)
+    subjects : int64 array of shape (n,), optional
+        Patient of each row, so that none straddles a fold.
+    """
+    out_of_fold = np.empty(len(y))
+    for fit_rows, rest in folds(y, INNER_FOLDS, seed=SEED + 1, subjects=subjects):
+        out_of_fold[rest] = learner(name).fit(X[fit_rows], y[fit_rows]).log_odds(X[rest])
+    return Trained(learner(name).fit(X, y), fit_calibration(out_of_fold, y), out_of_fold)
+
+
+def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress: Progress = lambda _: None) -> Proof:
+    """Predict every patient by models that had not seen that patient (or that patient's hospital).
+
+    Parameters
+    ----------
+    card : Card
+        Says how: folds by patient, or each site held out in turn.
+    found : Cases
+        The patients.
+    names : tuple of str
+        Learners to compare.
+    progress : callable
+        Told what is being fitted.
+    """
+    X, y = found.features.X, found.y
+    splits = list(_splits(card, found))
+    probabilities, results = {}, []
+    for name in names:
+        p = np.full(len(y), np.nan)
+        started = time.perf_counter()
+        for part, (fit_rows, rest) in enumerate(splits, 1):
+            progress(f"{name}, part {part} of {len(splits)}")
+            trained = train(name, X[fit_rows], y[fit_rows], found.subjects[fit_rows])
+            p[rest] = probability(trained, X[rest])
+        probabilities[name] = p
+        results.append(learner_result(name, y, p, time.perf_counter() - started))
+    return Proof(probabilities, tuple(results), _words(card, found))
+
+
+def probability(trained: Trained, X: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Calibrated probability, shape (n,)."""
+    return probability_of(trained.calibration.apply(trained.learner.log_odds(X)))
+
+
+def report(card: Card, found: Cases, proof: Proof, model_sha256: str, data: str, limits: tuple[str, ...]) -> Report:
+    """Put a proof into a Report and hold it against the card's bar."""
+    p = proof.probabilities[card.learner]
+    groups = {kind: found.groups[kind].tolist() for kind in card.proof.subgroups if kind in found.groups}
+    return assemble(card, found, p, measure(found.y, p, groups=groups, seed=SEED), proof.results, proof.words, model_sha256, data, limits)
+
+
+def assemble(
+    card: Card,
+    found: Cases,
+    p: NDArray[np.float64],
+    measures: Measures,
+    comparisons: tuple[LearnerResult, ...],
+    words: str,
+    model_sha256: str,
+    data: str,
+    limits: tuple[str, ...],
+) -> Report:
+    """A Report from measures; `shortfalls` is what the bar says of it."""
+    left_out = tuple(f"{count} patients left out: {reason}" for reason, count in found.excluded.items() if count)
+    draft = Report(
+        card=card.name,
+        version=card.version,
+        learner=card.learner,
+        why=card.why,
+        model_sha256=model_sha256,
+        data=data,
+        data_fingerprint=found.fingerprint,
+        period=found.period,
+        proof=words,
+        n=len(found.y),
+        events=int(found.y.sum()),
+        auroc=measures.auroc,
+        auprc=measures.auprc,
+        slope=measures.slope,
+        intercept=measures.intercept,
+        brier=measures.brier,
+        calibration=measures.calibration,
+        net_benefit=measures.net_benefit,
+        subgroups=measures.subgroups,
+        comparisons=comparisons,
+        missing=missing_share(found.features.observed, found.features.names),
+        limits=limits + left_out,
+        shortfalls=(),
+        made_with={package: version(package) for package in ("numpy", "scikit-learn", "lightgbm", "interpret-core")},
+    )
+    return replace(draft, shortfalls=card.bar.shortfalls(draft))
+
+
+def _splits(card: Card, found: Cases) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    if card.proof.kind == "site":
+        yield from site_folds(found.groups["site"], subjects=found.subjects)
+    else:
+        yield from folds(found.y, card.proof.folds, seed=SEED, subjects=found.subjects)
+
+
+def _words(card: Card, found: Cases) -> str:
+    inner = f"calibration fitted on {INNER_FOLDS} inner folds of each training part"
+    if card.proof.kind == "site":
+        sites = sorted(set(found.groups["site"]))
+        return f"each of {len(sites)} sites ({', '.join(sites)}) predicted by a model of the others; {inner}"
+    return f"{card.proof.folds}-fold cross-validation by patient; {inner}"

@@ -1,0 +1,67 @@
+"""Cards are read strictly: what a card cannot say is refused with the place it stands."""
+
+import pytest
+import yaml
+
+from consilium.core.errors import CardError, NotFoundError
+from consilium.specialists.card_file import read_card
+from consilium.specialists.roster import folder_of
+
+
+@pytest.fixture
+def written(tmp_path):
+    original = yaml.safe_load((folder_of("heart_disease") / "card.yaml").read_text())
+
+    def write(change):
+        change(original)
+        folder = tmp_path / "heart_disease"
+        folder.mkdir()
+        (folder / "card.yaml").write_text(yaml.safe_dump(original, allow_unicode=True))
+        return folder / "card.yaml"
+
+    return write
+
+
+def test_a_card_says_everything():
+    card = read_card(folder_of("heart_disease") / "card.yaml")
+    assert card.question.positive_from == 1 and card.population.age == (28, 80) and card.bar.groups == ("sex", "age")
+    male = next(i for i in card.inputs if i.name == "male")
+    assert male.codes == ("GENDER//M", "GENDER//F") and male.of_code == {"GENDER//M": 1.0, "GENDER//F": 0.0} and male.required
+
+
+def test_several_takes_make_several_inputs(written):
+    path = written(
+        lambda c: c["inputs"].append({"name": "pulse", "code": "LOINC//8867-4", "unit": "/min", "window": "24h", "take": ["last", "max"]})
+    )
+    assert [i.name for i in read_card(path).inputs[-2:]] == ["pulse_last", "pulse_max"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(surprise=1), "surprise"),
+        (lambda c: c.update(name="other"), "folder's name"),
+        (lambda c: c.pop("bar"), "bar"),
+        (lambda c: c.update(intended=" "), "intended"),
+        (lambda c: c.update(sources=[]), "sources"),
+        (lambda c: c.update(title="Heart"), "both languages"),
+        (lambda c: c.update(inputs=[]), "inputs"),
+        (lambda c: c["inputs"].append(c["inputs"][0]), "share a name"),
+        (lambda c: c["inputs"][0].update(take="median"), "takes something unknown"),
+        (lambda c: c["inputs"][0].update(unit=""), "unit"),
+        (lambda c: c["inputs"][0].update(widow="1y"), "widow"),
+        (lambda c: c["bar"].update(slope=[1]), "form not understood"),
+        (lambda c: c["proof"].update(kind="guess"), "unknown kind"),
+    ],
+)
+def test_a_wrong_card_is_refused(written, change, message):
+    with pytest.raises(CardError, match=message):
+        read_card(written(change))
+
+
+def test_not_yaml_and_not_there(tmp_path):
+    (tmp_path / "card.yaml").write_text("name: [")
+    with pytest.raises(CardError, match="not YAML"):
+        read_card(tmp_path / "card.yaml")
+    with pytest.raises(NotFoundError):
+        read_card(tmp_path / "none.yaml")
