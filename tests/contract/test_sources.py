@@ -12,9 +12,10 @@ import orjson
 import pytest
 
 from consilium.core import AS_SENT
+from consilium.intake.forms import forms
 
 SOURCES = Path(sys.modules["consilium"].__file__).parent / "sources"
-FORMS = sorted(path.name for path in SOURCES.iterdir() if path.is_dir() and (path / "__init__.py").exists())
+FORMS = sorted({source.__name__.rpartition(".")[2] for source in forms().values()})
 EXAMPLES = [(path.parent.name, path) for path in sorted((SOURCES / "examples").glob("*/*")) if path.suffix != ".yaml"]
 SEEDS = range(5)
 

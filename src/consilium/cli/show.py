@@ -100,7 +100,7 @@ def seats(console: Console, roster: Roster) -> None:
 def rounds(console: Console, record: Record) -> None:
     """The council over every patient of a record, a line each."""
     from consilium.cli.verbs import consult
-    from consilium.council.advise import percent
+    from consilium.council.quantity import percent
 
     table = Table(
         title="Ward round", title_justify="left", caption="consilium supports a clinician's judgement; it is not a medical device."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +23,7 @@ Paths = str | Path | Iterable[str | Path]
 TRAINING_PACKAGES = ("sklearn", "lightgbm", "interpret", "onnx")
 
 
+@dataclass(frozen=True, slots=True)
 class Answer(Consultation):
     """A Consultation that prints as text."""
 

@@ -10,8 +10,12 @@ from consilium.core.code import concept, split
 from consilium.core.opinion import Opinion
 from consilium.council.chart import Chart, Drug, Value
 from consilium.council.phrase import Phrases
+from consilium.council.quantity import percent
 from consilium.knowledge import Shelf
 from consilium.knowledge.guidelines import When
+
+URGENCY = {"contraindicated": "critical", "major": "warning", "moderate": "info"}
+"""How loudly an interaction is said: a ward that is warned of everything hears nothing."""
 
 
 def advise(chart: Chart, opinions: tuple[Opinion, ...], shelf: Shelf, phrases: Phrases) -> tuple[tuple[Advice, ...], tuple[str, ...]]:
@@ -54,7 +58,7 @@ def _allergies(chart: Chart, shelf: Shelf, phrases: Phrases) -> Iterable[Advice]
                     target=drug.entry.code,
                     summary=_short(phrases.say("allergy_summary" if certain else "cross_summary", **facts)),
                     detail=phrases.say("allergy_detail" if certain else "cross_detail", **facts),
-                    strength=rule.certainty,
+                    strength=phrases.say(f"strength_{rule.certainty}"),
                     because=(phrases.say("because_allergy", name=named), _takes(drug, ingredient, shelf, phrases)),
                     source=shelf.sources[rule.source],
                     urgency="critical" if certain else "warning",
@@ -77,10 +81,10 @@ def _interactions(chart: Chart, shelf: Shelf, phrases: Phrases) -> Iterable[Advi
                 target=single[left].entry.code,
                 summary=_short(phrases.say("interaction_summary", effect=row.effect[phrases.language], **names)),
                 detail=row.advice[phrases.language],
-                strength=row.severity,
+                strength=phrases.say(f"strength_{row.severity}"),
                 because=(_takes(single[left], left, shelf, phrases), _takes(single[right], right, shelf, phrases)),
                 source=shelf.sources[row.source],
-                urgency="critical" if row.severity == "contraindicated" else "warning",
+                urgency=URGENCY[row.severity],
                 event_ids=(single[left].entry.event_id, single[right].entry.event_id),
             )
 
@@ -175,17 +179,6 @@ def said(opinion: Opinion, phrases: Phrases) -> str:
     """An opinion as a frequency, the form people judge best."""
     shown = [percent(x or 0.0) for x in (opinion.probability, opinion.low, opinion.high)]
     return phrases.say("because_probability", condition=phrases.name(opinion.condition), percent=shown[0], low=shown[1], high=shown[2])
-
-
-def percent(share: float) -> str:
-    """Whole per cent; nothing uncertain is called 0 or 100.
-
-    Examples
-    --------
-    >>> percent(0.034), percent(0.9999)
-    ('3', '>99')
-    """
-    return "<1" if share < 0.005 else ">99" if share > 0.995 else f"{100 * share:.0f}"
 
 
 def _takes(drug: Drug, ingredient: str, shelf: Shelf, phrases: Phrases) -> str:

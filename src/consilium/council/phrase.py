@@ -11,6 +11,7 @@ import yaml
 
 from consilium.core.code import concept
 from consilium.core.errors import InputError
+from consilium.council.quantity import quantity
 from consilium.knowledge import Shelf
 
 FILE = Path(__file__).with_name("phrases.yaml")
@@ -43,10 +44,8 @@ class Phrases:
         return (known.name_zh if self.language == "zh" else known.name) or known.name
 
     def number(self, value: float, unit: str) -> str:
-        """A value of up to four significant digits, and its unit as the language writes it."""
-        digits = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
-        shown = self.sentences.get(f"unit {unit}", unit)
-        return f"{digits} {shown}".strip() if shown != "1" else digits
+        """A value and its unit, as the language writes it."""
+        return quantity(value, unit, self.language)
 
 
 def phrases(language: str, shelf: Shelf) -> Phrases:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from consilium.council.quantity import MINUS, number
+from consilium.council.quantity import percent as whole_percent
+from consilium.council.quantity import quantity as written
 from consilium.render.words import Words
-
-MINUS = "\N{MINUS SIGN}"
 
 
 def naive(moment: datetime) -> datetime:
@@ -23,12 +24,7 @@ def percent(probability: float, words: Words) -> str:
     >>> percent(0.873, words("en")), percent(0.002, words("en")), percent(0.9999, words("zh"))
     ('87 %', '<1 %', '>99%')
     """
-    sign = "%" if words.language == "zh" else " %"
-    if probability < 0.01:
-        return f"<1{sign}"
-    if probability > 0.99:
-        return f">99{sign}"
-    return f"{100 * probability:.0f}{sign}"
+    return whole_percent(probability) + ("%" if words.language == "zh" else " %")
 
 
 def interval(low: float, high: float, words: Words) -> str:
@@ -64,27 +60,6 @@ def natural(probability: float, words: Words) -> str:
     return words.say("natural", n=f"{100 * probability:.0f}", of=100)
 
 
-def number(value: float) -> str:
-    """A value with four significant digits and without an exponent.
-
-    Examples
-    --------
-    >>> number(1.2000000476837158), number(12345.0), number(-0.00012), number(140.0)
-    ('1.2', '12345', '−0.00012', '140')
-    """
-    if value == 0:
-        return "0"
-    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    if "e" in text:
-        text = f"{value:.12f}".rstrip("0").rstrip(".")
-    return text.replace("-", MINUS)
-
-
-def unit(ucum: str, words: Words) -> str:
-    """A UCUM unit as a ward writes it; empty for a bare count."""
-    return words.units.get(ucum, ucum)
-
-
 def quantity(value: float, ucum: str, words: Words) -> str:
     """A value and its unit.
 
@@ -94,8 +69,9 @@ def quantity(value: float, ucum: str, words: Words) -> str:
     >>> quantity(145.0, "mm[Hg]", words("en"))
     '145 mmHg'
     """
-    spelled = unit(ucum, words) if ucum else words.say("no_unit")
-    return f"{number(value)} {spelled}".strip()
+    if not ucum:
+        return f"{number(value)} {words.say('no_unit')}"
+    return written(value, ucum, words.language)
 
 
 def weight(log_odds: float) -> str:

@@ -21,6 +21,8 @@ from consilium.core.consultation import Consultation
 from consilium.core.opinion import Evidence, Opinion
 from consilium.core.patient import Patient
 from consilium.council.chart import Chart, Entry, chart
+from consilium.council.quantity import number
+from consilium.council.quantity import unit as spelled
 from consilium.render import names, numbers
 from consilium.render.figure import scale, trend
 from consilium.render.markdown import html
@@ -221,7 +223,7 @@ def _limits(limits: Limits | None, unit: str, speech: Words) -> str:
         return ""
     low, high = limits
     if low is not None and high is not None:
-        return f"{numbers.number(low)}–{numbers.number(high)} {numbers.unit(unit, speech)}".strip()
+        return f"{number(low)}–{number(high)} {spelled(unit, speech.language)}".strip()
     if low is not None:
         return f"≥ {numbers.quantity(low, unit, speech)}"
     return f"≤ {numbers.quantity(high or 0.0, unit, speech)}"

@@ -17,11 +17,10 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Labels of one language, and how units are written for people."""
+    """Labels of one language."""
 
     language: str
     labels: Mapping[str, str]
-    units: Mapping[str, str]
 
     def say(self, key: str, **facts: object) -> str:
         """The label `key` with its facts filled in.
@@ -46,9 +45,4 @@ def words(language: str) -> Words:
     if language not in LANGUAGES:
         raise InputError("The language is not spoken here", found=language, expected=LANGUAGES)
     labels = yaml.safe_load((HERE / "words.yaml").read_text(encoding="utf-8"))
-    units = yaml.safe_load((HERE / "units.yaml").read_text(encoding="utf-8"))
-    return Words(
-        language,
-        {key: both[language] for key, both in labels.items()},
-        {ucum: text[language] if isinstance(text, dict) else text for ucum, text in units.items()},
-    )
+    return Words(language, {key: both[language] for key, both in labels.items()})
