@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from consilium.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(p for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+PAGES = sorted(p for folder in (".", "docs", "src", "examples") for p in (ROOT / folder).glob("*.md" if folder == "." else "**/*.md"))
 MAKE = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 run = CliRunner()
 

@@ -104,8 +104,9 @@ def fit(
 
     folder = folder_of(specialist)
     with working(err) as progress, verbs.training_data(folder, _given(record, data)) as (source, about):
-        limits = verbs.limits(folder)
-        _, report = fit_and_prove(read_card(folder / "card.yaml"), source.events(), into or folder, about, limits, progress)
+        undated, limits = verbs.about_data(folder) if record is None else ("", ())
+        card = read_card(folder / "card.yaml")
+        _, report = fit_and_prove(card, source.events(), into or folder, about, limits=limits, undated=undated, progress=progress)
     reported(out, report, (into or folder) / "report.html")
     if not report.passes:
         raise typer.Exit(1)

@@ -178,12 +178,14 @@ def need_training() -> None:
         )
 
 
-def limits(folder: Path) -> tuple[str, ...]:
-    """What the reader must know of the data, from the specialist's `data.yaml`."""
+def about_data(folder: Path) -> tuple[str, tuple[str, ...]]:
+    """From a specialist's `data.yaml`: why its table has no dates (empty when it has), and what the reader must know of it."""
     import yaml
 
     mapping = folder / "data.yaml"
-    return tuple(yaml.safe_load(mapping.read_text(encoding="utf-8")).get("about", {}).get("limits", ())) if mapping.is_file() else ()
+    said = yaml.safe_load(mapping.read_text(encoding="utf-8")) if mapping.is_file() else {}
+    time = said.get("time", {})
+    return time.get("reason", "") if "assume" in time else "", tuple(said.get("about", {}).get("limits", ()))
 
 
 def render(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,14 +63,19 @@ def fit_and_prove(
     events: Iterable[pa.Table],
     into: Path,
     data: str,
+    *,
     limits: tuple[str, ...] = (),
+    undated: str = "",
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Fitted, Report]:
     """Prove every learner under the card's proof, train the seated one on all patients, and write model, report, page and tree.
 
+    `limits` is what the reader must know of the data; `undated` why they carry no dates, when the moments of asking are assumed.
     `tree.svg` is the decision tree of the comparison, trained on all patients: not what speaks, but what people like to look at.
     """
     found = cases(card, _whole(events))
+    if undated:
+        found = replace(found, period=undated)
     proof = prove(card, found, progress=progress)
     progress(f"{card.learner}, on everything")
     fitted = _fit(card, found, into, data)
