@@ -46,8 +46,10 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/accuracy.py --set heart
 	$(BIN)/python benchmarks/consult.py
 
+# The documents are held against the program, then built into site/.
 docs: .venv/.dev
 	$(BIN)/python -m pytest tests/test_docs.py
+	$(BIN)/zensical build --clean --strict
 
 clean:
-	rm -rf .venv $(RECORD)
+	rm -rf .venv $(RECORD) site

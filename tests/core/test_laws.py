@@ -125,6 +125,7 @@ def test_no_seat_without_a_report_that_meets_the_bar():
         report(slope=Estimate(0.5)),
         report(subgroups=(Subgroup("women", 80, 30, Estimate(0.8), None, 0.1),)),
         report(auroc=Estimate(float("nan"))),
+        report(auroc=Estimate(0.99)),
         report(card="y"),
         report(version="2"),
         report(learner="forest"),

@@ -80,9 +80,9 @@ def test_no_drug_list_is_not_no_drugs():
 
 @pytest.mark.parametrize("kind", ["FAMILY//", "CONDITION//REFUTED//"])
 def test_a_relative_s_or_refuted_condition_is_not_the_patient_s(kind):
-    own = {a.summary for a in advised(person(event("CONDITION//SNOMED//91302008")))[0]}
+    own = {a.summary for a in advised(person(event("CONDITION//SNOMED//91302008", 1)))[0]}
     assert own, "sepsis has guidance"
-    assert not {a.summary for a in advised(person(event(f"{kind}SNOMED//91302008")))[0]} & own
+    assert not {a.summary for a in advised(person(event(f"{kind}SNOMED//91302008", 1)))[0]} & own
 
 
 def test_guidance_follows_the_probability():
@@ -115,3 +115,120 @@ def test_chinese_is_chinese():
 def test_what_is_planned_has_not_ended_yet():
     planned = {**event("MEDICATION//END//TEXT//warfarin"), "time": NOW + timedelta(days=5)}
     assert [d.ingredients for d in chart(person(event(WARFARIN), planned), SHELF).drugs] == [("warfarin",)]
+
+
+SEPSIS, SHOCK_PRESSURE = "CONDITION//SNOMED//91302008", "LOINC//8478-0"
+
+
+def measured(code, value, unit, days=0.1, **more):
+    return event(code, days, numeric_value=value, unit=unit, **more)
+
+
+def said(advice):
+    return " | ".join(a.summary for a in advice)
+
+
+def test_an_old_illness_and_an_old_value_raise_no_alarm():
+    fresh = person(event(SEPSIS, 1), measured("LOINC//2524-7", 4.8, "mmol/L"))
+    assert {"critical", "warning"} == {a.urgency for a in advised(fresh)[0]} and "30 mL/kg" in said(advised(fresh)[0])
+    old = person(event(SEPSIS, 400), measured("LOINC//2524-7", 4.8, "mmol/L", 400))
+    assert not advised(old)[0]
+    stale = person(event(SEPSIS, 1), measured("LOINC//2524-7", 4.8, "mmol/L", 400))
+    assert "Measure blood lactate" in said(advised(stale)[0]) and "30 mL/kg" not in said(advised(stale)[0])
+
+
+def test_low_pressure_in_sepsis_is_answered():
+    low, fair = (advised(person(event(SEPSIS, 1), measured(SHOCK_PRESSURE, v, "mm[Hg]")))[0] for v in (54.0, 70.0))
+    assert "norepinephrine" in said(low) and "norepinephrine" not in said(fair)
+
+
+def test_a_value_of_the_future_is_not_used():
+    ahead = {**measured("LOINC//10535-3", 3.0, "ng/mL"), "time": NOW + timedelta(days=1)}
+    digoxin = event("MEDICATION//TEXT//digoxin")
+    assert "Digoxin level" not in said(advised(person(digoxin, ahead))[0])
+    assert "Digoxin level" in said(advised(person(digoxin, measured("LOINC//10535-3", 3.0, "ng/mL")))[0])
+
+
+@pytest.mark.parametrize(
+    ("drug", "code", "unit", "calm", "alarming", "words"),
+    [
+        ("warfarin", "LOINC//6301-6", "{INR}", 2.5, 4.6, "INR of 4.5"),
+        ("warfarin", "LOINC//6301-6", "{INR}", 4.6, 11.0, "INR of 10"),
+        ("spironolactone", "LOINC//2823-3", "mmol/L", 4.5, 5.2, "Potassium of 5.0"),
+        ("spironolactone", "LOINC//2823-3", "mmol/L", 5.2, 6.1, "Potassium of 5.5"),
+        ("bisoprolol", "LOINC//8867-4", "/min", 60.0, 44.0, "Heart rate under 50"),
+    ],
+)
+def test_a_value_speaks_against_a_current_drug(drug, code, unit, calm, alarming, words):
+    takes = event(f"MEDICATION//TEXT//{drug}")
+    assert words in said(advised(person(takes, measured(code, alarming, unit)))[0])
+    assert words not in said(advised(person(takes, measured(code, calm, unit)))[0])
+    assert words not in said(advised(person(measured(code, alarming, unit)))[0]), "without the drug it says nothing"
+
+
+def test_a_coded_answer_counts_and_the_latest_wins():
+    smokes = event("LOINC//72166-2", 20, text_value="SNOMED//449868002")
+    stopped = event("LOINC//72166-2", 5, text_value="SNOMED//8517006")
+    assert "Smokes" in said(advised(person(smokes))[0])
+    assert "Smokes" not in said(advised(person(smokes, stopped))[0])
+
+
+def test_folic_acid_is_for_early_pregnancy():
+    early, late = (advised(person(event("CONDITION//SNOMED//77386006", days)))[0] for days in (30, 170))
+    assert "folic acid" in said(early) and "folic acid" not in said(late)
+
+
+def test_aspirin_in_pregnancy_needs_a_high_risk():
+    pregnant, hypertension = event("CONDITION//SNOMED//77386006", 100), event("CONDITION//SNOMED//59621000", 900)
+    assert "aspirin" in said(advised(person(pregnant, hypertension))[0])
+    assert "aspirin" not in said(advised(person(pregnant))[0])
+    assert "aspirin" not in said(advised(person(pregnant, hypertension, event("MEDICATION//TEXT//aspirin 81 mg")))[0])
+
+
+def test_a_screening_counts_for_its_interval():
+    diabetes = event("CONDITION//SNOMED//44054006", 900)
+    recent, old = (event("PROCEDURE//SNOMED//134395001", days) for days in (300, 1000))
+    assert "no eye screening" not in said(advised(person(diabetes, recent))[0])
+    assert "no eye screening" in said(advised(person(diabetes, old))[0])
+
+
+def test_a_lump_is_referred_until_the_specialist_has_spoken():
+    lump = person(event("CONDITION//SNOMED//89164003"))
+    assert "2 weeks" in said(advised(lump)[0])
+    assert "2 weeks" not in said(advised(lump, (opinion("breast_mass", 0.01),))[0])
+    silent = Opinion("breast_mass", "SNOMED//254837009", abstained="no data")
+    assert "2 weeks" in said(advised(lump, (silent,))[0])
+
+
+def test_an_allergy_to_no_drug_is_known_and_not_noted():
+    _, notes = advised(person(event("ALLERGY//SNOMED//91935009", text_value="Allergy to peanut")))
+    assert not any("peanut" in n for n in notes)
+
+
+def test_what_was_found_comes_before_what_drugs_might_do():
+    takes = (event(WARFARIN), event(IBUPROFEN))
+    advice, _ = advised(person(*takes, measured("LOINC//6301-6", 5.0, "{INR}")))
+    warnings = [a.action for a in advice if a.urgency == "warning"]
+    assert warnings[0] == "monitor" and "review" in warnings
+
+
+def test_a_start_is_never_said_more_precisely_than_it_was_given():
+    year = {**event(WARFARIN), "time": datetime(2016, 1, 1), "available": datetime(2017, 1, 1)}
+    advice, _ = advised(person(year, event(IBUPROFEN)))
+    assert any("since 2016)" in fact for a in advice for fact in a.because)
+    undated = {**event(WARFARIN), "time": None, "available": None}
+    advice, _ = advised(person(undated, event(IBUPROFEN)))
+    assert any("start not known" in fact for a in advice for fact in a.because)
+
+
+def test_of_two_values_of_one_moment_the_order_of_rows_does_not_choose():
+    twins = [{**measured("LOINC//6301-6", v, "{INR}"), "source_id": f"x/{v}"} for v in (2.0, 5.0)]
+    one, other = (chart(person(*rows), SHELF).values["LOINC//6301-6"] for rows in (twins, twins[::-1]))
+    assert one == other
+
+
+def test_what_is_not_known_of_the_person_is_noted():
+    nobody = Patient("p", NOW, table([event(SEPSIS, 1)]))
+    notes = " ".join(advised(nobody)[1])
+    assert "age is not known" in notes and "sex is not known" in notes
+    assert not any("is not known" in n for n in advised(person())[1])

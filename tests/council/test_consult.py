@@ -70,10 +70,24 @@ def test_adults_specialists_keep_silent_over_a_child(ward):
         ("leilani-kahale", "pregnancy"),
         ("chen-guoliang", "omeprazole"),
         ("yusuf-demir", "amiodarone"),
+        ("guadalupe-reyes", "30 mL/kg"),
+        ("guadalupe-reyes", "norepinephrine"),
+        ("ingrid-solheim", "INR of 4.5"),
+        ("leilani-kahale", "preeclampsia"),
+        ("ravi-iyer", "SGLT2"),
+        ("tomasz-wysocki", "Pulmonary nodule"),
+        ("tomasz-wysocki", "Smokes"),
     ],
 )
 def test_the_stories_bring_their_advice(ward, name, words):
     assert any(words in a.summary for a in consult(ward.patient(name)).advice)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("guadalupe-reyes", "eye screening"), ("leilani-kahale", "folic acid"), ("saoirse-brennan", "2 weeks")]
+)
+def test_the_stories_bring_no_idle_advice(ward, name, words):
+    assert not any(words in a.summary for a in consult(ward.patient(name)).advice)
 
 
 def test_the_past_knows_nothing_of_the_present(ward):

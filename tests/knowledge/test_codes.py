@@ -73,7 +73,9 @@ def test_every_loinc_code_has_its_check_digit(opened: Shelf) -> None:
 
 
 def test_every_snomed_code_has_its_check_digit(opened: Shelf) -> None:
-    named = [g.target for g in opened.guidelines] + [code for g in opened.guidelines for code in (*g.when.has, *g.when.lacks)]
+    named = [g.target for g in opened.guidelines] + [
+        code for g in opened.guidelines for keys in (*g.when.has, *g.when.also, *g.when.lacks) for code in keys.split("=")
+    ]
     codes = {split(code).code for code in [*opened.codes, *named] if split(code).vocabulary == "SNOMED"}
     assert len(codes) > 250
     assert [code for code in codes if not snomed_check(code)] == []

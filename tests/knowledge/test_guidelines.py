@@ -6,9 +6,12 @@ import re
 from itertools import pairwise
 
 import pytest
+import yaml
 
 from consilium.core.code import concept
+from consilium.core.errors import KnowledgeError
 from consilium.knowledge import Guideline, Shelf, shelf
+from consilium.knowledge.guidelines import read_guidelines
 
 ROWS = shelf().guidelines
 
@@ -27,8 +30,8 @@ def test_every_row_is_short_sourced_and_bilingual(row: Guideline, opened: Shelf)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_every_row_is_about_known_codes(row: Guideline, opened: Shelf) -> None:
     drugs = {*opened.drugs.known, *opened.drugs.class_names}
-    named = [row.target, *row.when.has, *row.when.lacks, *row.when.takes, *(key for c in row.contraindications for key in c.has)]
-    for key in named:
+    keys = [*row.when.has, *row.when.also, *row.when.lacks, *(key for c in row.contraindications for key in c.has)]
+    for key in [row.target, *row.when.takes, *(part for one in keys for part in one.split("="))]:
         assert concept(key) in opened.codes or key in drugs, key
     assert set(row.when.takes) <= drugs
     if row.when.value is not None:
@@ -64,3 +67,23 @@ def test_drugs_to_avoid_in_pregnancy_are_named_with_the_drug() -> None:
     takes = {key for row in rows for key in row.when.takes}
     assert {"methotrexate", "vitamin_k_antagonists", "ras_inhibitors", "retinoids", "valproate", "statins", "nsaids"} <= takes
     assert all("CONDITION//SNOMED//77386006" in row.when.has for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("when", "why"),
+    [
+        ({"has": ["CONDITION//SNOMED//91302008"], "began": "soon"}, "time that cannot be read"),
+        ({"has": ["CONDITION//SNOMED//91302008"], "age": [80, 20]}, "low and a higher end"),
+        ({"has": ["LOINC//72166-2=SNOMED//1"]}, "codes that the shelf does not have"),
+        ({"sometimes": ["x"]}, "does not say when it holds"),
+    ],
+)
+def test_a_row_that_cannot_be_understood_is_refused(tmp_path, opened: Shelf, when: dict[str, object], why: str) -> None:
+    row = {
+        "id": "x", "when": when, "action": "ask", "target": "CONDITION//SNOMED//91302008", "strength": "none", "urgency": "info",
+        "summary": {"en": "a", "zh": "甲"}, "detail": {"en": "a", "zh": "甲"}, "source": "ssc_2021",
+    }  # fmt: skip
+    header = {"title": "t", "sources": ["ssc_2021"], "version": "1", "retrieved": "2026-01-01", "licence": "x"}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump({"header": header, "guidelines": [row]}), encoding="utf-8")
+    with pytest.raises(KnowledgeError, match=why):
+        read_guidelines(tmp_path, opened.sources, opened.codes, opened.drugs)

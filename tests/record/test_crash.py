@@ -121,7 +121,7 @@ class _FullWriter(pq.ParquetWriter):  # type: ignore[misc]
 
 
 PLACES = {
-    "while spilling": ("consilium.record.spill.pq.write_table", _full),
+    "while spilling": ("consilium.record.spill.ipc.new_stream", _full),
     "while merging": ("consilium.record.merge.pq.ParquetWriter", _FullWriter),
     "while writing metadata": ("pathlib.Path.write_bytes", _full),
     "while waiting for the disk": ("os.fsync", _full),
@@ -153,7 +153,7 @@ def test_a_step_that_failed_cannot_be_committed_over(tmp_path: Path, monkeypatch
     record = _base(tmp_path / "r")
     with writing(record.path) as w:
         with monkeypatch.context() as patched:
-            patched.setattr("consilium.record.spill.pq.write_table", _full)
+            patched.setattr("consilium.record.spill.ipc.new_stream", _full)
             with pytest.raises(RecordError, match="could not be written"):
                 w.add(events([event(OLD[0], LAB, 9, 2.0)]), named(OLD[0]))
         with pytest.raises(RecordError, match="has ended"):

@@ -134,7 +134,16 @@ def test_advice_that_names_a_test_is_a_proposal_and_the_rest_a_remark(english: C
     assert [r["note"][0]["text"] for r in of("GuidanceResponse", resources) if r["moduleUri"] == "urn:consilium:council"] == ["chest pain?"]
 
 
-@pytest.mark.parametrize(("action", "kind"), [("treat", "MedicationRequest"), ("review", "GuidanceResponse"), ("avoid", "DetectedIssue")])
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("treat", "MedicationRequest"),
+        ("consider", "GuidanceResponse"),
+        ("review", "DetectedIssue"),
+        ("clarify", "DetectedIssue"),
+        ("avoid", "DetectedIssue"),
+    ],
+)
 def test_advice_about_a_drug_is_written_by_its_action(english: Consultation, shelf: Shelf, action: str, kind: str) -> None:
     one = Advice(action, "MEDICATION//RxNorm//83367", "atorvastatin", "", "I A", ("risk",), Source("guideline"))
     alone = replace(english, advice=(one,), opinions=(), missing=(), absent=())

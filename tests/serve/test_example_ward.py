@@ -17,6 +17,7 @@ from consilium.serve import app
 WARD = Path(__file__).parents[2] / "examples" / "ward"
 KEYS = {
     "conditions": "Condition", "medications": "MedicationRequest", "statements": "MedicationStatement", "allergies": "AllergyIntolerance",
+    "procedures": "Procedure",
     "observations": "Observation",
 }  # fmt: skip
 

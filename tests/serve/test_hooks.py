@@ -12,7 +12,7 @@ from consilium.core import Reject
 from consilium.core.errors import FormatError, ModelError
 
 URL = "/cds-services/consilium-patient-view"
-REQUIRED = ["patient", "conditions", "medications", "allergies", "observations"]
+REQUIRED = ["patient", "conditions", "medications", "procedures", "allergies", "observations"]
 
 
 def searchset(*resources: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -28,6 +28,7 @@ def call(**changes: Any) -> dict[str, Any]:
         "patient": {"resourceType": "Patient", "id": "42"},
         "conditions": searchset(condition()),
         "medications": None,
+        "procedures": searchset(),
         "allergies": searchset(),
         "observations": None,
     }

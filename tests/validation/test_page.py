@@ -180,3 +180,15 @@ def test_every_mark_of_the_curves_lies_on_the_paper(report, share):
 def test_an_unknown_language_is_refused(report):
     with pytest.raises(InputError, match="'fr'"):
         page(report, card_title="T", language="fr")
+
+
+def test_the_bar_names_the_groups_whose_gap_counts(report, card):
+    some = replace(card, bar=replace(card.bar, groups=("sex", "age")))
+    assert "no subgroup (sex, age) more than" in Page(page(report, card_title="T", card=some)).text
+    assert "no subgroup more than" in Page(page(report, card_title="T", card=replace(card, bar=replace(card.bar, groups=())))).text
+
+
+def test_an_auroc_without_interval_is_told_in_both_languages(report, card):
+    bare = replace(report, shortfalls=card.bar.shortfalls(replace(report, auroc=Estimate(0.99))))
+    english, chinese = (Page(page(bare, card_title="T", language=language, card=card)).text for language in ("en", "zh"))
+    assert "has no interval" in english and "has no interval" not in chinese and "没有区间" in chinese

@@ -1,4 +1,4 @@
-"""The command `consilium`: ingest, fit, validate, consult, serve, roster, demo."""
+"""The command `consilium`: ingest, quality, fit, validate, consult, serve, roster, demo."""
 
 from __future__ import annotations
 
@@ -167,6 +167,39 @@ def consult(
     else:
         sys.stdout.buffer.write(shown)
         sys.stdout.buffer.flush()
+
+
+@app.command()
+@worded
+def quality(
+    record: RecordDir,
+    html: Annotated[Path | None, typer.Option(help="Write a page for people to this file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write everything found to this file.")] = None,
+    language: Annotated[Language, typer.Option("--lang", help="Language of the page and the terminal.")] = Language.en,
+    workers: Annotated[int, typer.Option(help="Processes; each holds one shard at a time.", min=1)] = 1,
+) -> None:
+    """Say what is wrong with the data of a record: units, times, contradictions, gaps, duplicates.
+
+    Example: `consilium quality --record ward --html quality.html`
+    """
+    import consilium
+    from consilium.cli.show import checking, doubted
+    from consilium.knowledge import shelf
+    from consilium.quality import quality as look
+    from consilium.quality.form import json_bytes
+    from consilium.quality.page import page
+
+    chart = consilium.open_record(record)
+    with checking(err) as progress:
+        found = look(chart, workers=workers, progress=progress)
+    if html:
+        html.write_text(page(found, shelf(), language=language.value, displays=chart.descriptions()), encoding="utf-8")
+    if json:
+        json.write_bytes(json_bytes(found))
+    doubted(out, found, language.value)
+    for written in (html, json):
+        if written:
+            err.print(f"written to {written}")
 
 
 @app.command()

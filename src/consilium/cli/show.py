@@ -15,6 +15,7 @@ from consilium.core import Report
 from consilium.core.report import Estimate
 from consilium.intake import Progress as HowFar
 from consilium.intake import latest
+from consilium.quality import QualityReport, rules
 from consilium.record import Record
 from consilium.specialists import Roster
 from consilium.specialists.roster import PAGE
@@ -79,6 +80,30 @@ def reported(console: Console, report: Report, page: Path | None) -> None:
         console.print(f"[bold red]Falls short:[/] {short}", highlight=False)
     if page:
         console.print(f"Report: {page}", highlight=False)
+
+
+@contextmanager
+def checking(console: Console) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the shards of a record."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("looking", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def doubted(console: Console, report: QualityReport, language: str) -> None:
+    """What is wrong with the data, worst first."""
+    table = Table(title=f"{report.patients:,} patients, {report.events:,} events, {report.refused:,} refused", title_justify="left")
+    for column in ("", "finding", "about", "how often", "what to do"):
+        table.add_column(column, overflow="fold")
+    colour = {"error": "red", "warning": "yellow", "note": "dim"}
+    for f in report.findings:
+        often = f"{f.count:,} of {f.of:,}"
+        title = rules.checks()[f.check]["title"][language]
+        table.add_row(f"[{colour[f.severity]}]{f.severity}[/]", title, escape(f.code), often, escape(f.do[language]))
+    console.print(table)
+    if not report.findings:
+        console.print("Nothing was found that the checks look for.")
 
 
 def seats(console: Console, roster: Roster) -> None:

@@ -174,7 +174,7 @@ def need_training() -> None:
     lacking = [package for package in TRAINING_PACKAGES if find_spec(package) is None]
     if lacking:
         raise ExtraError(
-            "Fitting and validating need the training extra", found=f"no {', '.join(lacking)}", do="pip install 'consilium[train]'"
+            "Fitting and validating need the training extra", found=f"no {', '.join(lacking)}", do="run `pip install 'consilium[train]'`"
         )
 
 

@@ -8,9 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from consilium.core.errors import CardError
+from consilium.core.question import Question
 
 if TYPE_CHECKING:
     from consilium.core.report import Report
+
+__all__ = ["TAKES", "Bar", "Card", "Input", "Population", "Proof", "Question"]
 
 TAKES = ("last", "first", "max", "min", "mean", "count", "age")
 
@@ -63,22 +66,6 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """When the question is asked and what the truth is, for training and validation.
-
-    `trigger` is the code whose time is the moment of asking; `label` the code that carries the truth; `of_text` the value
-    (0 or 1) of each coded truth, or empty where its `numeric_value` is positive from `positive_from` on; `target` the
-    window after the trigger in which the truth is looked for (start excluded, end included).
-    """
-
-    trigger: str
-    label: str
-    target: tuple[timedelta, timedelta]
-    of_text: Mapping[str, float] = field(default_factory=dict)
-    positive_from: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Population:
     """For whom the model may speak: ages in completed years, and sexes (`F`, `M`)."""
 
@@ -126,9 +113,10 @@ class Bar:
     def shortfalls(self, report: Report) -> tuple[str, ...]:
         """Where the report falls short of the bar, in words; empty when it passes."""
         short = []
-        auroc = report.auroc.low if report.auroc.low is not None else report.auroc.value
-        if not auroc >= self.auroc_low:
-            short.append(f"lower bound of AUROC {auroc:.3f} is below {self.auroc_low:.3f}")
+        if report.auroc.low is None:
+            short.append("the AUROC has no interval, so its lower bound is not known")
+        elif not report.auroc.low >= self.auroc_low:
+            short.append(f"lower bound of AUROC {report.auroc.low:.3f} is below {self.auroc_low:.3f}")
         if not self.slope[0] <= report.slope.value <= self.slope[1]:
             short.append(f"calibration slope {report.slope.value:.2f} is outside {self.slope[0]:.2f} to {self.slope[1]:.2f}")
         for group in report.subgroups:

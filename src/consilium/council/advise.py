@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from itertools import combinations
 
 from consilium.core.advice import SUMMARY_LIMIT, URGENCIES, Advice
@@ -10,7 +11,7 @@ from consilium.core.code import concept, split
 from consilium.core.opinion import Opinion
 from consilium.council.chart import Chart, Drug, Value
 from consilium.council.phrase import Phrases
-from consilium.council.quantity import percent
+from consilium.council.quantity import percent, since
 from consilium.knowledge import Shelf
 from consilium.knowledge.guidelines import When
 
@@ -36,7 +37,8 @@ def advise(chart: Chart, opinions: tuple[Opinion, ...], shelf: Shelf, phrases: P
     -------
     (tuple of Advice, tuple of str)
     """
-    advice = [*_allergies(chart, shelf, phrases), *_interactions(chart, shelf, phrases), *_guidelines(chart, opinions, shelf, phrases)]
+    # Of equal urgency, what has been found in the patient comes before what two drugs might do.
+    advice = [*_allergies(chart, shelf, phrases), *_guidelines(chart, opinions, shelf, phrases), *_interactions(chart, shelf, phrases)]
     advice.sort(key=lambda a: -URGENCIES.index(a.urgency))
     return tuple(advice), tuple(_notes(chart, shelf, phrases))
 
@@ -118,6 +120,8 @@ def _guidelines(chart: Chart, opinions: tuple[Opinion, ...], shelf: Shelf, phras
 def _because(when: When, chart: Chart, opinions: tuple[Opinion, ...], shelf: Shelf, phrases: Phrases) -> list[tuple[str, str]] | None:
     """The facts that make a guideline row hold, with the events behind them; None when it does not hold or cannot be known to."""
     facts: list[tuple[str, str]] = []
+    if when.unless and any(o.specialist == when.unless and o.probability is not None for o in opinions):
+        return None
     if when.opinion:
         opinion = next((o for o in opinions if o.specialist == when.opinion), None)
         if opinion is None or opinion.probability is None:
@@ -125,13 +129,13 @@ def _because(when: When, chart: Chart, opinions: tuple[Opinion, ...], shelf: She
         if when.probability is not None and not when.probability[0] <= opinion.probability < when.probability[1]:
             return None
         facts.append((said(opinion, phrases), ""))
-    for keys in (when.has, when.takes):
+    for keys, began in ((when.has, when.began), (when.also, None), (when.takes, None)):
         if keys:
-            held = _held(keys, chart, shelf, phrases)
+            held = _held(keys, chart, shelf, phrases, began, when.window)
             if held is None:
                 return None
             facts.append(held)
-    if when.lacks and _held(when.lacks, chart, shelf, phrases) is not None:
+    if when.lacks and _held(when.lacks, chart, shelf, phrases, None, when.window) is not None:
         return None
     if when.age is not None:
         if chart.age is None or not when.age[0] <= chart.age <= when.age[1]:
@@ -145,6 +149,7 @@ def _because(when: When, chart: Chart, opinions: tuple[Opinion, ...], shelf: She
         if (
             seen is None
             or seen.unit != unit
+            or not _within(seen.time, when.window, chart)
             or (above is not None and not seen.value >= above)
             or (below is not None and not seen.value < below)
         ):
@@ -153,21 +158,42 @@ def _because(when: When, chart: Chart, opinions: tuple[Opinion, ...], shelf: She
     return facts or None
 
 
-def _held(keys: tuple[str, ...], chart: Chart, shelf: Shelf, phrases: Phrases) -> tuple[str, str] | None:
-    """The first of several event codes, ingredients or drug classes that holds, in words, with the event behind it."""
+def _held(
+    keys: tuple[str, ...],
+    chart: Chart,
+    shelf: Shelf,
+    phrases: Phrases,
+    began: timedelta | None = None,
+    window: timedelta | None = None,
+) -> tuple[str, str] | None:
+    """The first of several event codes, answers, ingredients or drug classes that holds, in words, with the event behind it.
+
+    A condition counts when it began no longer than `began` ago, a procedure, measurement or answer when it lies within `window`.
+    """
     entries = {"CONDITION": chart.conditions, "PROCEDURE": chart.procedures, "ALLERGY": chart.allergies}
     for key in keys:
         kind = split(key).kind
+        limit = {"CONDITION": began, "PROCEDURE": window}.get(kind)
         for entry in entries.get(kind, ()):
-            if entry.code == concept(key):
+            if entry.code == concept(key) and _within(entry.since, limit, chart):
                 return phrases.say(f"because_{kind.lower()}", name=phrases.name(key, entry.text)), entry.event_id
-        if key in chart.values:
+        question, _, answer = key.partition("=")
+        given = chart.answers.get(question)
+        if answer and given is not None and given.answer == answer and _within(given.time, window, chart):
+            said = phrases.say("evidence_answer", name=phrases.name(question), answer=phrases.name(answer))
+            return said, given.event_id
+        if key in chart.values and _within(chart.values[key].time, window, chart):
             return _measured(chart.values[key], phrases), chart.values[key].event_id
         for drug in chart.drugs:
             for ingredient in drug.ingredients:
                 if key in (ingredient, f"MEDICATION//{drug.entry.code}") or key in shelf.drugs.classes(ingredient):
                     return _takes(drug, ingredient, shelf, phrases), drug.entry.event_id
     return None
+
+
+def _within(moment: datetime | None, limit: timedelta | None, chart: Chart) -> bool:
+    """Whether a moment lies no further back than the limit; a moment that is not known counts as recent."""
+    return limit is None or moment is None or chart.as_of - moment <= limit
 
 
 def _measured(seen: Value, phrases: Phrases) -> str:
@@ -182,8 +208,10 @@ def said(opinion: Opinion, phrases: Phrases) -> str:
 
 
 def _takes(drug: Drug, ingredient: str, shelf: Shelf, phrases: Phrases) -> str:
-    since = f"{drug.entry.since:%Y-%m-%d}" if drug.entry.since else "?"
-    return phrases.say("because_drug", name=shelf.drugs.name(ingredient, phrases.language), date=since)
+    named = shelf.drugs.name(ingredient, phrases.language)
+    if drug.entry.since is None:
+        return phrases.say("because_drug_undated", name=named)
+    return phrases.say("because_drug", name=named, date=since(drug.entry.since))
 
 
 def _short(text: str) -> str:
@@ -195,10 +223,14 @@ def _notes(chart: Chart, shelf: Shelf, phrases: Phrases) -> Iterable[str]:
         named = phrases.name(f"ALLERGY//{allergy.code}", allergy.text)
         if chart.no_known_allergy:
             yield phrases.say("contradiction_allergy", name=named)
-        if not shelf.allergies.against(f"ALLERGY//{allergy.code}", allergy.text):
+        if not shelf.allergies.knows(f"ALLERGY//{allergy.code}", allergy.text):
             yield phrases.say("unchecked_allergy", name=named)
     for drug in chart.drugs:
         if not drug.ingredients:
             yield phrases.say("unknown_drug", name=drug.entry.text or drug.entry.code)
     if not chart.drugs:
         yield phrases.say("no_drugs")
+    if chart.age is None:
+        yield phrases.say("no_age")
+    if chart.sex is None:
+        yield phrases.say("no_sex")

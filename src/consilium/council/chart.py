@@ -43,9 +43,20 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """What holds at the moment of asking."""
+class Answer:
+    """The latest coded answer to a question."""
 
+    code: str
+    answer: str
+    time: datetime | None
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What holds at the moment of asking, `as_of`."""
+
+    as_of: datetime
     age: int | None
     sex: str | None
     conditions: tuple[Entry, ...]
@@ -54,6 +65,7 @@ class Chart:
     allergies: tuple[Entry, ...]
     no_known_allergy: tuple[Entry, ...]
     values: Mapping[str, Value]
+    answers: Mapping[str, Answer]
 
 
 def chart(patient: Patient, shelf: Shelf) -> Chart:
@@ -82,7 +94,7 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
         key = (parts.kind + parts.phase if parts.phase == "NONE" else parts.kind, concept(row["code"]))
         if parts.phase in ("END", "REFUTED"):
             ended[key] = _later(ended.get(key, row["time"]), row["time"])
-        elif key not in holding or _not_before(row["time"], holding[key].since):
+        elif key not in holding or _order(row["time"], row["source_id"]) >= _order(holding[key].since, holding[key].event_id):
             holding[key] = Entry(key[1], row["text_value"] or "", row["time"], row["source_id"] or "")
     for key, end in ended.items():
         if key in holding and _not_before(end, holding[key].since):
@@ -93,6 +105,7 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
 
     drugs = tuple(Drug(e, shelf.drugs.ingredients(f"MEDICATION//{e.code}", e.text)) for e in of("MEDICATION"))
     return Chart(
+        as_of=patient.as_of,
         age=age(patient),
         sex=sex(patient),
         conditions=of("CONDITION"),
@@ -101,6 +114,7 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
         allergies=of("ALLERGY"),
         no_known_allergy=of("ALLERGYNONE"),
         values=_values(patient),
+        answers=_answers(patient),
     )
 
 
@@ -115,14 +129,32 @@ def _distinct(drugs: tuple[Drug, ...]) -> tuple[Drug, ...]:
 
 
 def _values(patient: Patient) -> dict[str, Value]:
-    events = patient.events
-    numeric = events.filter(pc.and_(pc.is_valid(events["numeric_value"]), pc.is_valid(events["time"])))
+    past = patient.events.filter(pc.fill_null(pc.less_equal(patient.events["time"], patient.as_of), False))
+    numeric = past.filter(pc.is_valid(past["numeric_value"]))
     latest: dict[str, Value] = {}
     columns = (numeric[c].to_pylist() for c in ("code", "numeric_value", "unit", "time", "source_id"))
     for code, value, unit, time, event_id in zip(*columns, strict=True):
-        if code not in latest or _not_before(time, latest[code].time):
+        if code not in latest or _order(time, event_id) >= _order(latest[code].time, latest[code].event_id):
             latest[code] = Value(code, value, unit or "1", time, event_id or "")
     return latest
+
+
+def _answers(patient: Patient) -> dict[str, Answer]:
+    past = patient.events.filter(pc.fill_null(pc.less_equal(patient.events["time"], patient.as_of), False))
+    latest: dict[str, Answer] = {}
+    for row in past.filter(pc.and_(pc.is_null(past["numeric_value"]), pc.is_valid(past["text_value"]))).to_pylist():
+        parts = split(row["code"])
+        if parts.kind or not parts.vocabulary:
+            continue
+        before = latest.get(row["code"])
+        if before is None or _order(row["time"], row["source_id"]) >= _order(before.time, before.event_id):
+            latest[row["code"]] = Answer(row["code"], row["text_value"], row["time"], row["source_id"] or "")
+    return latest
+
+
+def _order(moment: datetime | None, event_id: str | None) -> tuple[datetime, str]:
+    """Later is greater; of one moment the event's id decides, so that the order of the rows never does."""
+    return moment or datetime.min, event_id or ""
 
 
 def _not_before(moment: datetime | None, other: datetime | None) -> bool:

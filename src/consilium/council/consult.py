@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 
+from consilium.core.card import Input
 from consilium.core.consultation import Absence, Consultation, Missing
 from consilium.core.errors import UnitError
 from consilium.core.features import Features
@@ -13,10 +16,11 @@ from consilium.core.opinion import Opinion
 from consilium.core.patient import Patient
 from consilium.council.advise import advise
 from consilium.council.chart import chart
-from consilium.council.phrase import phrases
+from consilium.council.phrase import Phrases, phrases
 from consilium.council.weigh import weigh
 from consilium.knowledge import Shelf
 from consilium.knowledge import shelf as open_shelf
+from consilium.quality import Doubt, input_quality
 from consilium.record import features
 from consilium.specialists import Roster, Specialist
 from consilium.specialists import roster as find_roster
@@ -48,6 +52,7 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
     opinions: list[Opinion] = []
     absent = [Absence(s.name, voice.say("not_seated", reason=s.reason)) for s in roster.standing]
     missing: list[Missing] = []
+    used: list[Input] = []
     for specialist, own in _features(patient, roster.seated):
         card = specialist.seat.card
         if own is None:
@@ -61,10 +66,30 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
             absent.append(examination.outcome)
         else:
             opinions.append(examination.outcome)
+            used.extend(card.inputs)
         missing.extend(examination.missing)
     ranked = weigh(opinions)
     advice, notes = advise(chart(patient, shelf), ranked, shelf, voice)
-    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, notes)
+    doubts = tuple(_doubted(doubt, voice) for doubt in input_quality(patient, used, shelf))
+    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, (*doubts, *notes))
+
+
+def _doubted(doubt: Doubt, voice: Phrases) -> str:
+    """A doubt about an input, in words."""
+    facts: dict[str, Any] = {key: f"{told:%Y-%m-%d}" if isinstance(told, datetime) else told for key, told in doubt.facts.items()}
+    unit = facts.get("unit", "")
+    for key in ("value", "before", "other", "limit"):
+        if key in facts:
+            facts[key] = voice.number(facts[key], unit)
+    if doubt.kind == "contradicted":
+        facts["name"] = facts["name"][voice.language]
+        facts["values"] = voice.say("comma").join(voice.number(value, unit) for value, unit in facts["values"])
+    if "dates" in facts:
+        facts["dates"] = voice.say("comma").join(facts["dates"])
+    key = "doubt_older_alone" if doubt.kind == "older" and facts["usual_days"] is None else f"doubt_{doubt.kind}"
+    if facts.get("usual_days") is not None:
+        facts["usual_days"] = f"{max(facts['usual_days'], 0.1):.2g}"
+    return voice.say(key, input=voice.name(doubt.code), **facts)
 
 
 def _features(patient: Patient, seated: tuple[Specialist, ...]) -> list[tuple[Specialist, Features | UnitError | None]]:

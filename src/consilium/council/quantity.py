@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -55,6 +56,19 @@ def percent(share: float) -> str:
     if share < 0.01:
         return "<1"
     return ">99" if share > 0.99 else f"{100 * share:.0f}"
+
+
+def since(moment: datetime) -> str:
+    """When something began, never more precisely than it may have been said: a chart that says 2016 is kept as the first moment of 2016.
+
+    Examples
+    --------
+    >>> since(datetime(2016, 1, 1)), since(datetime(2016, 3, 1)), since(datetime(2016, 3, 1, 8)), since(datetime(2016, 3, 9))
+    ('2016', '2016-03', '2016-03-01', '2016-03-09')
+    """
+    if (moment.hour, moment.minute, moment.second, moment.microsecond, moment.day) != (0, 0, 0, 0, 1):
+        return f"{moment:%Y-%m-%d}"
+    return f"{moment:%Y}" if moment.month == 1 else f"{moment:%Y-%m}"
 
 
 @functools.cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,25 +16,47 @@ _PATTERN = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to read: where it is, what to call it in messages, and whether the user named it (not merely its folder)."""
+    """A file or data set folder to read: where it is, its name in messages, and whether the user named it (not merely what holds it)."""
 
     path: Path
     name: str
     named: bool
 
+    def size(self) -> int:
+        """Bytes of the file, or of all files of the folder."""
+        return sum(file.stat().st_size for file in self._files())
 
-def find(paths: Iterable[str | Path]) -> tuple[list[Found], list[Reject]]:
+    def sha256(self) -> str:
+        """Checksum of the file; of a folder, of the names and checksums of its files, wherever the folder stands."""
+        if self.path.is_file():
+            return _sha256(self.path)
+        lines = (f"{_sha256(file)}  {file.relative_to(self.path).as_posix()}\n" for file in self._files())
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def _files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        return [found.path for found in _walk(self.path, [], _no_folder)]
+
+
+def _no_folder(folder: Path) -> bool:
+    return False
+
+
+def find(paths: Iterable[str | Path], whole: Callable[[Path], bool] = _no_folder) -> tuple[list[Found], list[Reject]]:
     """List the files under paths, in order, each once.
 
     Parameters
     ----------
     paths : iterable of path
         Files, folders (walked; hidden entries are skipped) and patterns (`exports/*.ndjson`).
+    whole : callable
+        Says of a folder whether it is one data set, to be read as a whole and not file by file.
 
     Returns
     -------
     (list of Found, list of Reject)
-        Files, and links that lead out of a folder, which are not followed.
+        Files and data set folders, and links that lead out of a folder, which are not followed.
 
     Raises
     ------
@@ -47,7 +70,7 @@ def find(paths: Iterable[str | Path]) -> tuple[list[Found], list[Reject]]:
     asked = [str(path) for path in paths]
     for text in asked:
         for path in _expanded(text):
-            for found in _walk(path, rejects) if path.is_dir() else [Found(path, path.name, True)]:
+            for found in _under(path, rejects, whole) if path.is_dir() else [Found(path, path.name, True)]:
                 files.setdefault(found.path.resolve(), found)
     if not files and not rejects:
         raise InputError("There is nothing to read", where=", ".join(asked) or "no path", do="name files, or a folder that holds an export")
@@ -66,11 +89,24 @@ def _expanded(text: str) -> list[Path]:
     return matches
 
 
-def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Found]:
+def _under(folder: Path, rejects: list[Reject], whole: Callable[[Path], bool]) -> Iterator[Found]:
+    if whole(folder):
+        list(_walk(folder, rejects, _no_folder))  # for the links that lead out of it
+        return iter([Found(folder, folder.resolve().name, True)])
+    return _walk(folder, rejects, whole)
+
+
+def _walk(folder: Path, rejects: list[Reject], whole: Callable[[Path], bool]) -> Iterator[Found]:
     root = folder.resolve()
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted([*names, *(one for one in folders if (Path(here) / one).is_symlink())]):
+        links = [name for name in folders if (Path(here) / name).is_symlink()]
+        for name in [one for one in folders if one not in links and whole(Path(here) / one)]:
+            folders.remove(name)
+            dataset = Path(here) / name
+            list(_walk(dataset, rejects, _no_folder))
+            yield Found(dataset, str(dataset.relative_to(folder)), False)
+        for name in sorted([*names, *links]):
             path = Path(here) / name
             relative = str(path.relative_to(folder))
             if name.startswith("."):
@@ -79,3 +115,8 @@ def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Found]:
                 rejects.append(Reject(relative, "", "a link that leads out of the folder is not followed"))
             elif path.is_file():
                 yield Found(path, relative, False)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Forms: which source reads which file."""
+"""Forms: which source reads which file, and which folder is one data set."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import consilium.sources
-from consilium.core import Batch
+from consilium.core import Batch, Source
 from consilium.core.errors import FormatError
 from consilium.intake.files import Found
 from consilium.sources import csv
+from consilium.sources.unpacked import unpacked_name
+
+
+@cache
+def _sources() -> tuple[Any, ...]:
+    own = [import_module(f"consilium.sources.{module.name}") for module in pkgutil.iter_modules(consilium.sources.__path__)]
+    return (*(entry.load() for entry in entry_points(group="consilium.sources")), *own)
 
 
 @cache
@@ -26,13 +34,23 @@ def forms() -> Mapping[str, Any]:
     >>> forms()[".ndjson"].__name__
     'consilium.sources.fhir'
     """
-    own = [import_module(f"consilium.sources.{module.name}") for module in pkgutil.iter_modules(consilium.sources.__path__)]
-    offered = [entry.load() for entry in entry_points(group="consilium.sources")]
-    return MappingProxyType({suffix: source for source in [*offered, *own] for suffix in getattr(source, "SUFFIXES", ())})
+    return MappingProxyType({suffix: source for source in _sources() for suffix in getattr(source, "SUFFIXES", ())})
+
+
+def is_dataset(folder: Path) -> bool:
+    """Whether a folder is one data set, which a source reads as a whole (OMOP tables, a MEDS data set)."""
+    return _of_folder(folder) is not None
+
+
+def _of_folder(folder: Path) -> Any:
+    recognising = (source for source in _sources() if hasattr(source, "recognises"))
+    return next((source for source in recognising if source.recognises(folder)), None)
 
 
 def reader(found: Found, mapping: csv.Mapping | None) -> Callable[[], Iterator[Batch]]:
-    """What reads a file: the source of its suffix (`.gz` aside), or the table source for a file that the user named with a mapping.
+    """What reads a file or data set folder.
+
+    A file is read by the source of its suffix (`.gz` and `.zst` aside), or by the table source when the user named it with a mapping.
 
     Raises
     ------
@@ -40,7 +58,7 @@ def reader(found: Found, mapping: csv.Mapping | None) -> Callable[[], Iterator[B
         When no source reads such a file, or it is a table and there is no mapping.
     """
     suffix = _suffix(found)
-    source = csv if is_table(found, mapping) else forms().get(suffix)
+    source = _reading(found, mapping)
     if source is None:
         raise FormatError(
             "No source reads such a file", where=found.name, found=suffix or "no suffix", expected=sorted(forms()),
@@ -53,11 +71,37 @@ def reader(found: Found, mapping: csv.Mapping | None) -> Callable[[], Iterator[B
     return partial(source.read, found.path, mapping)
 
 
+def described(found: Found, mapping: csv.Mapping | None) -> Source:
+    """Where a file or data set comes from, as its mapping or the data set itself says; by its name where neither does.
+
+    Raises
+    ------
+    FormatError
+        When the data set says something about itself that cannot be.
+    """
+    if mapping is not None and is_table(found, mapping):
+        return mapping.source
+    about = getattr(_reading(found, mapping), "about", None)
+    return about(found.path) if about else Source(found.name)
+
+
+def _reading(found: Found, mapping: csv.Mapping | None) -> Any:
+    if found.path.is_dir():
+        return _of_folder(found.path)
+    return csv if is_table(found, mapping) else forms().get(_suffix(found))
+
+
 def is_table(found: Found, mapping: csv.Mapping | None) -> bool:
-    """Whether a file is a table: by its suffix, or because the user named it and gave a mapping and no other source reads it."""
+    """Whether a file is a table: by its suffix, because the mapping speaks of it by name, or because the user named it and gave a
+    mapping and no other source reads it.
+    """
+    if found.path.is_dir():
+        return False
     suffix = _suffix(found)
-    return suffix in csv.SUFFIXES or (mapping is not None and found.named and suffix not in forms())
+    if suffix in csv.SUFFIXES or mapping is None:
+        return suffix in csv.SUFFIXES
+    return mapping.speaks_of(found.path.name) or (found.named and suffix not in forms())
 
 
 def _suffix(found: Found) -> str:
-    return found.path.with_suffix("").suffix if found.path.suffix == ".gz" else found.path.suffix
+    return Path(unpacked_name(found.path)).suffix

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from consilium.core import Batch, Reject, Source
+from consilium.core import Batch, Reject
 from consilium.core.errors import InputError, NotFoundError
 from consilium.intake.files import Found, find
-from consilium.intake.forms import is_table, reader
+from consilium.intake.forms import described, is_dataset, reader
 from consilium.intake.identity import Identities, of_record
 from consilium.intake.normalise import normalise
 from consilium.intake.subjects import recorded
 from consilium.intake.summary import Tally
 from consilium.knowledge import shelf
-from consilium.record import Record, Writer, writing
+from consilium.record import Record, Writer, shards_for, writing
+from consilium.record.layout import committed
 from consilium.sources.csv import Mapping, load
 from consilium.sources.sheet import displays
+from consilium.sources.unpacked import unpacked_name
+
+_BYTES = {".json": 2_000, ".ndjson": 600, ".jsonl": 600, ".parquet": 10}
+_BYTES_OF_OTHERS, _UNPACKS = 50, 8
+"""Bytes of an event by form, and how much larger a packed file is: orders of magnitude, measured on public data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an ingest has come: the file at hand, files and bytes that are done and in all, and rows looked at."""
+    """How far an ingest has come: the file at hand, files and bytes that are done and in all, and rows looked at.
+
+    `files_kept` of the files that are done have been committed at checkpoints, and survive whatever happens.
+    """
 
     file: str
     files_done: int
@@ -31,6 +39,7 @@ class Progress:
     bytes_done: int
     bytes: int
     rows: int
+    files_kept: int = 0
 
 
 def ingest(
@@ -39,8 +48,11 @@ def ingest(
     *,
     mapping: str | Path | Mapping | None = None,
     progress: Callable[[Progress], None] | None = None,
+    checkpoint: int | None = None,
 ) -> Record:
-    """Read exports into a record.
+    """Read exports into a record, holding a bounded part of them in memory.
+
+    An ingest that was killed is run again with the same paths: files that were committed are skipped by their content.
 
     Parameters
     ----------
@@ -52,6 +64,10 @@ def ingest(
         What the columns of tables among the files mean.
     progress : callable, optional
         Called after every batch and file.
+    checkpoint : int, optional
+        Commit at the end of each file at which this many events, and half as many as were committed before, wait: what was committed
+        survives whatever comes after it, an error of a later file included. Without it the ingest becomes visible whole or
+        not at all. (Each commit rewrites the shards that change; the half keeps that below three times the whole.)
 
     Returns
     -------
@@ -67,13 +83,20 @@ def ingest(
     RecordError
         When somebody else is writing, or the record is damaged.
     """
-    found, links = find([paths] if isinstance(paths, str | Path) else paths)
+    found, links = find([paths] if isinstance(paths, str | Path) else paths, is_dataset)
     plan = load(mapping) if isinstance(mapping, str | Path) else mapping
-    with writing(into) as writer:
-        run = _Run(writer, plan, _identities(Path(into)), Tally(), len(found), sum(one.path.stat().st_size for one in found), progress)
+    if checkpoint is not None and checkpoint < 1:
+        raise InputError("A checkpoint comes after at least one event", found=checkpoint)
+    shards = None if committed(Path(into)) else shards_for(_events(found))
+    with writing(into, shards=shards) as writer:
+        run = _Run(writer, plan, _identities(Path(into)), Tally(), len(found), sum(one.size() for one in found), progress)
         run.refuse(links)
+        held = 0
         for one in found:
             run.file(one)
+            if checkpoint is not None and writer.waiting >= max(checkpoint, held // 2):
+                held += writer.waiting
+                run.keep(one)
         run.enough(found)
         return writer.commit(run.tally.summary())
 
@@ -88,14 +111,15 @@ class _Run:
     bytes: int
     progress: Callable[[Progress], None] | None
     files_done: int = 0
+    files_kept: int = 0
     bytes_done: int = 0
     checksums: frozenset[str] = frozenset()
     last: InputError | None = None
 
     def file(self, found: Found) -> None:
         """Read one file, unless its content was read before."""
-        size = found.path.stat().st_size
-        checksum = _sha256(found.path)
+        size = found.size()
+        checksum = found.sha256()
         if checksum in self.checksums or self.writer.known(checksum):
             self.tally.already += 1
         else:
@@ -103,6 +127,12 @@ class _Run:
         self.checksums |= {checksum}
         self.files_done += 1
         self.bytes_done += size
+        self._tell(found)
+
+    def keep(self, found: Found) -> None:
+        """Commit what was read so far, and go on."""
+        self.writer.checkpoint(self.tally.summary())
+        self.files_kept = self.files_done
         self._tell(found)
 
     def refuse(self, rejects: Iterable[Reject]) -> None:
@@ -138,7 +168,7 @@ class _Run:
             self.refuse([Reject(found.name, "", reason, found=str(refusal))])
             return
         self.tally.files += 1
-        self.writer.source(_source(found, checksum, self.mapping))
+        self.writer.source(replace(described(found, self.mapping), sha256=checksum))
 
     def _batch(self, sent: Batch, found: Found) -> None:
         named = replace(sent, rejects=tuple(replace(reject, file=found.name) for reject in sent.rejects))
@@ -153,7 +183,17 @@ class _Run:
 
     def _tell(self, found: Found) -> None:
         if self.progress is not None:
-            self.progress(Progress(found.name, self.files_done, self.files, self.bytes_done, self.bytes, self.tally.rows))
+            self.progress(Progress(found.name, self.files_done, self.files, self.bytes_done, self.bytes, self.tally.rows, self.files_kept))
+
+
+def _events(found: Iterable[Found]) -> int:
+    """How many events files may hold, reckoned from their bytes: enough to choose the number of shards by."""
+    events = 0
+    for one in found:
+        for file in [one.path] if one.path.is_file() else [path for path in one.path.rglob("*") if path.is_file()]:
+            unpacks = 1 if unpacked_name(file) == file.name else _UNPACKS
+            events += file.stat().st_size * unpacks // _BYTES.get(Path(unpacked_name(file)).suffix, _BYTES_OF_OTHERS)
+    return events
 
 
 def _identities(into: Path) -> Identities:
@@ -161,14 +201,3 @@ def _identities(into: Path) -> Identities:
         return of_record(Record.open(into))
     except NotFoundError:  # the first ingest
         return Identities()
-
-
-def _source(found: Found, checksum: str, mapping: Mapping | None) -> Source:
-    if mapping is not None and is_table(found, mapping):
-        return replace(mapping.source, sha256=checksum)
-    return Source(found.name, sha256=checksum)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

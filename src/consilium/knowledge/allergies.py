@@ -77,6 +77,10 @@ class Allergies:
                         rules[rule.avoid] = rule
         return tuple(sorted(rules.values(), key=lambda rule: (CERTAINTIES.index(rule.certainty), rule.avoid)))
 
+    def knows(self, allergy_code: str, text: str = "") -> bool:
+        """Whether the shelf knows what the allergy is to, be it a drug or not; drugs cannot be checked against an unknown one."""
+        return concept(allergy_code) in self.to or bool(self.against(allergy_code, text))
+
     def _classes_in(self, text: str) -> set[str]:
         """Classes that a text names, as whole words in singular or plural, or by their Chinese names."""
         said = f" {_singular(text)} "

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from consilium.core.advice import SUMMARY_LIMIT, URGENCIES
 from consilium.core.code import concept
-from consilium.core.errors import KnowledgeError
+from consilium.core.duration import duration
+from consilium.core.errors import KnowledgeError, TimeError
 from consilium.core.source import Source
 from consilium.knowledge.concept import Concept
 from consilium.knowledge.drugs import Drugs
@@ -18,7 +20,7 @@ from consilium.knowledge.table import read_yaml
 
 ACTIONS = ("order", "refer", "treat", "avoid", "stop", "monitor", "ask", "consider", "defer")
 _GUIDELINE = {"id", "when", "action", "target", "summary", "detail", "strength", "urgency", "source"}
-_WHEN = {"opinion", "probability", "has", "lacks", "takes", "age", "sex", "value"}
+_WHEN = {"opinion", "unless", "probability", "has", "also", "lacks", "takes", "age", "sex", "value", "began", "window"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,13 @@ class When:
     ----------
     opinion : str
         A specialist that must have given a probability; empty when none is needed.
+    unless : str
+        A specialist that must not have given a probability, because its own rows then say more; empty when none matters.
     probability : (float, float) or None
         Band of that probability, low included and high excluded.
-    has, lacks : tuple of str
-        Event codes, ingredients or drug classes of which any must, or none may, hold.
+    has, also, lacks : tuple of str
+        Event codes, ingredients or drug classes of which any of `has`, any of `also`, and none of `lacks` must hold. A coded answer
+        is written with its question: `LOINC//72166-2=SNOMED//449868002`.
     takes : tuple of str
         Ingredients or drug classes of which the patient must be taking any.
     age : (float, float) or None
@@ -41,16 +46,24 @@ class When:
         `F`, `M`, or empty for both.
     value : (code, unit, above, below) or None
         The latest value must lie at or above `above` and below `below`; None is no limit.
+    began : timedelta or None
+        How long ago a condition of `has` may have begun; None for any time. One without a date counts as new.
+    window : timedelta or None
+        How far back `value`, and measurements, answers and procedures of `has`, `also` and `lacks`, are looked for; None for ever.
     """
 
     opinion: str = ""
+    unless: str = ""
     probability: tuple[float, float] | None = None
     has: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     age: tuple[float, float] | None = None
     sex: str = ""
     value: tuple[str, str, float | None, float | None] | None = None
+    began: timedelta | None = None
+    window: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +138,24 @@ def _when(where: str, raw: Mapping[str, Any]) -> When:
     if value is not None:
         limits = (value.get("above"), value.get("below"))
         value = (str(value["code"]), str(value["unit"]), *(None if limit is None else float(limit) for limit in limits))
-    band, ages = (tuple(map(float, raw[key])) if raw.get(key) else None for key in ("probability", "age"))
-    for pair in (band, ages):
-        if pair is not None and not (len(pair) == 2 and pair[0] < pair[1]):
-            raise KnowledgeError("A band needs a low and a higher end", where=where, found=pair)
-    lists = {key: tuple(raw.get(key, ())) for key in ("has", "lacks", "takes")}
-    return When(raw.get("opinion", ""), probability=band, age=ages, sex=raw.get("sex", ""), value=value, **lists)  # type: ignore[arg-type]
+    band, ages = (_band(where, raw.get(key)) for key in ("probability", "age"))
+    has, also, lacks, takes = (tuple(raw.get(key, ())) for key in ("has", "also", "lacks", "takes"))
+    try:
+        began, window = (duration(str(raw[key])) if key in raw else None for key in ("began", "window"))
+    except TimeError as error:
+        raise KnowledgeError(
+            "A guideline names a time that cannot be read", where=where, found=error.found, expected=error.expected
+        ) from error
+    opinion, unless, sex = (str(raw.get(key, "")) for key in ("opinion", "unless", "sex"))
+    return When(opinion, unless, band, has, also, lacks, takes, ages, sex, value, began, window)
+
+
+def _band(where: str, raw: Any) -> tuple[float, float] | None:
+    if not raw:
+        return None
+    if len(raw) != 2 or not float(raw[0]) < float(raw[1]):
+        raise KnowledgeError("A band needs a low and a higher end", where=where, found=raw)
+    return float(raw[0]), float(raw[1])
 
 
 def _both(where: str, raw: Any) -> Mapping[str, str]:
@@ -152,7 +177,8 @@ def _check(where: str, one: Guideline, sources: Mapping[str, Source], codes: Map
     for text in one.summary.values():
         if len(text) >= SUMMARY_LIMIT:
             raise KnowledgeError("A summary must be said in under 140 characters", where=where, found=len(text))
-    named = [one.target, *one.when.has, *one.when.lacks, *one.when.takes, *(key for c in one.contraindications for key in c.has)]
+    keys = (*one.when.has, *one.when.also, *one.when.lacks, *(key for c in one.contraindications for key in c.has))
+    named = [one.target, *one.when.takes, *(part for key in keys for part in key.split("="))]
     if one.when.value is not None:
         named.append(one.when.value[0])
         known = codes.get(one.when.value[0])

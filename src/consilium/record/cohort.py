@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from consilium.core.card import Question
-from consilium.core.errors import CardError, LawError
+from consilium.core.card import Input
+from consilium.core.errors import LawError
 from consilium.core.events import SCHEMA
-from consilium.record.known import NEVER, UNDATED, known_from, microseconds
+from consilium.core.question import Question
+from consilium.record.features import features
+from consilium.record.realise import KEPT, Realised, realise
+from consilium.record.task_of import ASKED, LABEL, SAID, TARGET, TOLD, by_count, task_of
 
 NOT_ASKED = "the question's trigger is not in the record"
 NO_MOMENT = "the question's trigger has no date"
 NO_LABEL = "no label in the target window"
 UNLISTED = "a label in the target window that the question does not list"
+NO_AGE = "age at the moment of asking is not known"
+OTHER_AGE = "age at the moment of asking is outside the question's"
+CENSORED = "the record ends before the target window does"
+
+_AGE = Input("age", ("MEDS_BIRTH",), "a", "age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,12 @@ class Cohort:
     Parameters
     ----------
     rows : tuple of (int, datetime), length n
-        Subject and moment of asking, by subject; a subject is asked once.
+        Subject and moment of asking, by subject and time; a subject is asked once, unless the question is asked at every trigger.
     labels : int8 array of shape (n,)
         The truth, 0 or 1.
     excluded : mapping of str to int
-        Subjects left out, by reason; with `rows` they are all subjects that there are.
+        Triggers left out, by the first reason that applied; and subjects without any moment of asking, by reason. With `rows`
+        they are all moments of asking and all subjects without one.
     """
 
     rows: tuple[tuple[int, datetime], ...]
@@ -48,13 +56,14 @@ class Cohort:
 def cohort(events: pa.Table, question: Question) -> Cohort:
     """Find who was asked, when, and what the truth was.
 
-    The moment of asking is the first at which a trigger event had happened and was known. The truth is looked for in the target
-    window after it, by the time at which it happened (whenever it became known): positive when any label there is positive.
+    The moment of asking is when a trigger event had happened and was known, and the question's delay after that. The truth is
+    looked for in the target window, by the time at which it happened (whenever it became known). A coded or numeric label is
+    positive when any in the window is positive; a predicate is, when it is met there at all.
 
     Parameters
     ----------
     events : pyarrow.Table
-        In `SCHEMA` columns, any subjects, any order.
+        In `SCHEMA` columns, any subjects, any order; all events of each subject.
     question : Question
 
     Returns
@@ -70,6 +79,7 @@ def cohort(events: pa.Table, question: Question) -> Cohort:
 
     Examples
     --------
+    >>> from datetime import timedelta
     >>> from consilium.core.events import table
     >>> day = [datetime(2026, 1, d) for d in (1, 2, 3)]
     >>> said = [("ENCOUNTER//EMER", day[0], None, ""), ("LOINC//2524-7", day[1], 4.5, "mmol/L")]
@@ -78,66 +88,54 @@ def cohort(events: pa.Table, question: Question) -> Cohort:
     >>> cohort(table(rows), high).labels.tolist()
     [1]
     """
-    _answerable(question)
+    task = task_of(question)
     if any(name not in events.schema.names for name in SCHEMA.names):
         raise LawError("Events lack columns of the record", found=events.schema.names, expected=SCHEMA.names)
-    subjects, owner = np.unique(events["subject_id"].to_numpy(), return_inverse=True)
-    time, available = microseconds(events["time"]), microseconds(events["available"])
-    dated = time != UNDATED
-
-    trigger = _is(events, question.trigger)
-    asked = np.full(len(subjects), NEVER)
-    np.minimum.at(asked, owner[trigger & dated], known_from(time, available)[trigger & dated])
-    triggered = np.zeros(len(subjects), dtype=np.bool_)
-    triggered[owner[trigger]] = True
-
-    label = np.flatnonzero(_is(events, question.label) & dated & (asked[owner] != NEVER))
-    start, end = (edge // timedelta(microseconds=1) for edge in question.target)
-    since = time[label] - asked[owner[label]]
-    label = label[(since > start) & (since <= end)]
-    truth = _truth(events, question)[label]
-    said, positive, unlisted = (np.zeros(len(subjects), dtype=np.bool_) for _ in range(3))
-    said[owner[label[~np.isnan(truth)]]] = True
-    positive[owner[label[truth > 0]]] = True
-    unlisted[owner[label[np.isnan(truth)]]] = True
-
-    reasons = {
-        NOT_ASKED: ~triggered,
-        NO_MOMENT: triggered & (asked == NEVER),
-        UNLISTED: (asked != NEVER) & ~said & unlisted,
-        NO_LABEL: (asked != NEVER) & ~said & ~unlisted,
-    }
-    moments = asked[said].astype("datetime64[us]").tolist()
-    rows = tuple(zip(subjects[said].tolist(), moments, strict=True))
-    return Cohort(rows, positive[said].astype(np.int8), {reason: int(who.sum()) for reason, who in reasons.items() if who.any()})
+    found = realise(events, task)
+    moments = found.place[ASKED].astype("datetime64[us]").tolist()
+    asked = list(zip(found.subject.tolist(), moments, strict=True))
+    reasons = np.array([*found.reasons, ""], dtype=object)[found.failed]
+    _out(reasons, _aged(events, question, asked, np.flatnonzero(found.failed == KEPT)))
+    _out(reasons, _unanswered(found, question))
+    kept = np.flatnonzero(reasons == "")
+    positive = (found.counts[TARGET, LABEL][kept] > 0).astype(np.int8)
+    why, number = np.unique(reasons[reasons != ""].astype(str), return_counts=True)
+    never = {NOT_ASKED: found.untriggered - found.undated, NO_MOMENT: found.undated}
+    excluded = {**{reason: n for reason, n in never.items() if n}, **dict(zip(why.tolist(), number.tolist(), strict=True))}
+    return Cohort(tuple(asked[k] for k in kept), positive, excluded)
 
 
-def _answerable(question: Question) -> None:
-    where = f"the question of {question.trigger}"
-    if bool(question.of_text) == (question.positive_from is not None):
-        raise CardError(
-            "A question says what a positive label is, by `of_text` or by `positive_from`",
-            where=where,
-            found=(dict(question.of_text), question.positive_from),
-        )
-    if not set(question.of_text.values()) <= {0, 1}:
-        raise CardError("A label is 0 or 1", where=where, found=dict(question.of_text))
-    if not timedelta(0) <= question.target[0] < question.target[1]:
-        found = tuple(str(edge) for edge in question.target)
-        raise CardError("The truth is looked for after the moment of asking", where=where, found=found, expected="0 <= start < end")
+def together(cohorts: Iterable[Cohort]) -> Cohort:
+    """The cohorts of shards, which share no subject, as one; by subject and time."""
+    parts = list(cohorts)
+    rows = [row for part in parts for row in part.rows]
+    labels = np.concatenate([np.zeros(0, np.int8), *(part.labels for part in parts)])
+    by = sorted(range(len(rows)), key=rows.__getitem__)
+    excluded: dict[str, int] = {}
+    for part in parts:
+        for reason, number in part.excluded.items():
+            excluded[reason] = excluded.get(reason, 0) + number
+    return Cohort(tuple(rows[k] for k in by), labels[by], excluded)
 
 
-def _is(events: pa.Table, code: str) -> NDArray[np.bool_]:
-    same: NDArray[np.bool_] = pc.equal(events["code"], code).to_numpy()
-    return same
+def _out(reasons: NDArray[np.object_], more: Mapping[str, NDArray[np.bool_]]) -> None:
+    """Give those without a reason yet the first that applies."""
+    for reason, who in more.items():
+        reasons[(reasons == "") & who] = reason
 
 
-def _truth(events: pa.Table, question: Question) -> NDArray[np.float64]:
-    """0 or 1 of each event as a label, NaN where it says neither, shape (n_events,)."""
-    if question.positive_from is not None:
-        number = events["numeric_value"].to_numpy().astype(np.float64)
-        return np.where(np.isnan(number), np.nan, number >= np.float32(question.positive_from))
-    answers = pa.array(list(question.of_text), pa.large_string())
-    values = np.array([*question.of_text.values(), np.nan], dtype=np.float64)
-    truth: NDArray[np.float64] = values[pc.fill_null(pc.index_in(events["text_value"], answers), -1).to_numpy()]
-    return truth
+def _aged(events: pa.Table, question: Question, asked: list[tuple[int, datetime]], kept: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+    if question.age is None:
+        return {}
+    years = np.zeros(len(asked))
+    years[kept] = features(events, (_AGE,), [asked[k] for k in kept]).X[:, 0]
+    low, high = question.age
+    return {NO_AGE: np.isnan(years), OTHER_AGE: ~((years >= low) & (years <= high))}
+
+
+def _unanswered(found: Realised, question: Question) -> dict[str, NDArray[np.bool_]]:
+    if by_count(question):
+        late = found.last < found.place[f"{TARGET}.end"]
+        return {CENSORED: late & (found.counts[TARGET, LABEL] == 0)} if question.followed else {}
+    said, told = found.counts[TARGET, SAID], found.counts[TARGET, TOLD]
+    return {UNLISTED: (said == 0) & (told > 0), NO_LABEL: told == 0}

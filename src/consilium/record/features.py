@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -221,6 +222,7 @@ def _taken(counted: _Counted, layout: Plan, as_of: Ints, origin: NDArray[np.uint
         own = np.flatnonzero(np.isin(take, takes))
         if not len(own):
             continue
+        own = _foremost(own, counted.cell[own], keys[-1][own], np.isin(take[own], (FIRST, MIN)), cells)
         own = own[np.lexsort((origin[counted.event[own]], *(k[own] for k in keys), counted.cell[own]))]
         begins = np.flatnonzero(np.diff(counted.cell[own], prepend=-1))
         ends = np.append(begins[1:], len(own)) - 1
@@ -235,6 +237,19 @@ def _taken(counted: _Counted, layout: Plan, as_of: Ints, origin: NDArray[np.uint
         total = np.bincount(counted.cell[own], weights=v[own], minlength=cells)
         value[number > 0] = total[number > 0] / number[number > 0]
     return picked, value
+
+
+def _foremost(own: Ints, cell: Ints, key: NDArray[Any], least: NDArray[np.bool_], cells: int) -> Ints:
+    """Of the entries `own`, those whose key is the greatest of their cell (the least where asked for): few are left to be sorted."""
+    info = np.iinfo(key.dtype) if key.dtype.kind == "i" else np.finfo(key.dtype)
+    best = np.full(cells, info.min, dtype=key.dtype)
+    np.maximum.at(best, cell[~least], key[~least])
+    if least.any():
+        lowest = np.full(cells, info.max, dtype=key.dtype)
+        np.minimum.at(lowest, cell[least], key[least])
+        best[cell[least]] = lowest[cell[least]]
+    foremost: Ints = own[key == best[cell]]
+    return foremost
 
 
 def _years(birth: Ints, at: Ints) -> NDArray[np.float64]:

@@ -54,7 +54,11 @@ def foreign(record: Path) -> list[str]:
 
 def stale(record: Path) -> list[Path]:
     """What crashed ingests left, and generations other than the current one."""
+    return superseded(record) + [p for p in record.iterdir() if p.name.startswith(_HALF_MADE)]
+
+
+def superseded(record: Path) -> list[Path]:
+    """Generations other than the current one."""
     kept = (record / CURRENT).resolve()
     folder = record / GENERATIONS
-    generations = [p for p in (folder.iterdir() if folder.is_dir() else ()) if p.resolve() != kept]
-    return generations + [p for p in record.iterdir() if p.name.startswith(_HALF_MADE)]
+    return [p for p in (folder.iterdir() if folder.is_dir() else ()) if p.resolve() != kept]

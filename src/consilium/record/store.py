@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -14,10 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from consilium.core.code import BIRTH
 from consilium.core.errors import FormatError, NotFoundError, RecordError, TimeError
@@ -27,9 +24,10 @@ from consilium.core.source import Source
 from consilium.record import layout, metadata, rejects
 from consilium.record import manifest as manifests
 from consilium.record.charts import Charts
-from consilium.record.manifest import MEND, Manifest
+from consilium.record.manifest import Manifest
 from consilium.record.moment import moment
 from consilium.record.placement import SPLITS, placed
+from consilium.record.shard import read_shard, reading
 
 _NEAR = 2_500  # identifiers on either side that are searched for one like the one asked for
 
@@ -135,7 +133,7 @@ class Record:
             raise NotFoundError("There is no such patient", where=str(self.path), found=patient_id, do=do)
         split, shard = placed(np.array([subject], dtype=np.int64), self.manifest.shards)
         name = layout.shard_path(SPLITS[int(split[0])], int(shard[0]))
-        with _reading(self.root / name):
+        with reading(self.root / name):
             events = self._charts.events(self.root / name, subject) if name in self._shard_names else SCHEMA.empty_table()
         available = events["available"]
         if as_of is None:
@@ -192,17 +190,17 @@ class Record:
 
     def rejects(self) -> tuple[Reject, ...]:
         """Everything that could not be read, oldest ingest first."""
-        with _reading(self.root / metadata.REJECTS):
+        with reading(self.root / metadata.REJECTS):
             return tuple(r for f in self.manifest.below(metadata.REJECTS) for r in rejects.read(self.root / f.path))
 
     def sources(self) -> tuple[Source, ...]:
         """Every file that was ingested, oldest first."""
-        with _reading(self.root / metadata.SOURCES):
+        with reading(self.root / metadata.SOURCES):
             return metadata.read_sources(self.root)
 
     def summaries(self) -> tuple[dict[str, Any], ...]:
         """What each ingest had to say of itself, oldest first; `record` holds the record's own counts."""
-        with _reading(self.root / metadata.INGESTS):
+        with reading(self.root / metadata.INGESTS):
             return metadata.read_summaries(self.root)
 
     def descriptions(self) -> Mapping[str, str]:
@@ -211,12 +209,12 @@ class Record:
 
     @cached_property
     def _subjects(self) -> Mapping[str, int]:
-        with _reading(self.root / metadata.SUBJECTS):
+        with reading(self.root / metadata.SUBJECTS):
             return metadata.read_patients(self.root)
 
     @cached_property
     def _descriptions(self) -> Mapping[str, str]:
-        with _reading(self.root / metadata.CODES):
+        with reading(self.root / metadata.CODES):
             return MappingProxyType({code: text for code, text in metadata.read_codes(self.root).items() if text})
 
     @cached_property
@@ -254,26 +252,3 @@ class View:
     def shards(self) -> tuple[Path, ...]:
         """Files of the shards."""
         return self.record.shards(self.split)
-
-
-def read_shard(path: Path) -> pa.Table:
-    """Read a whole shard, in `SCHEMA` columns.
-
-    Raises
-    ------
-    RecordError
-        When it is gone or damaged.
-    """
-    with _reading(path):
-        return pq.read_table(path, partitioning=None)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        do = "open the record again: two ingests have begun since it was opened"
-        raise RecordError("A file of the record is gone", where=str(path), do=do) from error
-    except (OSError, pa.ArrowException, orjson.JSONDecodeError) as error:
-        raise RecordError("A file of the record cannot be read", where=str(path), found=str(error), do=MEND) from error

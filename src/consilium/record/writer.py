@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -28,7 +30,21 @@ from consilium.record.rejects import RejectFile
 from consilium.record.spill import Spill
 from consilium.record.store import Record
 
-SHARDS = 8
+SHARDS, MOST_SHARDS = 8, 1024
+SHARD_ROWS = 1_000_000
+"""Events in a shard of the greatest split, about, when their number is known beforehand."""
+
+
+def shards_for(events: int) -> int:
+    """Shards per split for a record that will hold about so many events: a power of two, 8 to 1024.
+
+    Examples
+    --------
+    >>> [shards_for(n) for n in (0, 5_000_000, 124_000_000, 10**9, 10**12)]
+    [8, 8, 128, 1024, 1024]
+    """
+    wanted = max(1, math.ceil(0.8 * events / SHARD_ROWS))
+    return min(MOST_SHARDS, max(SHARDS, 1 << (wanted - 1).bit_length()))
 
 
 @contextmanager
@@ -40,7 +56,8 @@ def writing(into: Path | str, *, shards: int | None = None) -> Iterator[Writer]:
     into : Path or str
         The record's folder.
     shards : int, optional
-        Shards per split, when the record is made (8 unless told); choose so many that one shard fits in memory.
+        Shards per split, when the record is made (8 unless told; `shards_for` says how many). They are what processes work on
+        side by side; memory does not depend on them.
 
     Raises
     ------
@@ -94,24 +111,34 @@ class Writer:
     def __init__(self, into: Path, stage: Path, shards: int | None) -> None:
         self._into, self._stage = into, stage
         self._before = Record.open(into) if layout.committed(into) else None
+        self._told = list(self._before.summaries()) if self._before else []
+        self._counts: Counter[str] = Counter()
         held = self._before.manifest.shards if self._before else None
         if held and shards and shards != held:
             raise RecordError("A record keeps its number of shards", where=str(into), found=shards, expected=held, do="leave `shards` out")
         self._shards = held or shards or SHARDS
         if self._shards < 1:
             raise RecordError("A record has at least one shard", where=str(into), found=shards)
-        self._root = stage / "generation"
         (stage / "spill").mkdir()
-        self._root.mkdir()
-        self._generation = self._before.generation + 1 if self._before else 1
-        self._spill = Spill(stage / "spill", self._shards)
-        self._rejects = RejectFile(self._root / metadata.REJECTS / f"{layout.generation_name(self._generation)}.parquet")
+        self._begin()
         self._ids: dict[int, str] = {s: p for p, s in self._before.patients()} if self._before else {}
         self._subjects: dict[str, int] = {p: s for s, p in self._ids.items()}
         self._sources: dict[str, Source] = {s.sha256: s for s in self._before.sources()} if self._before else {}
         self._known = frozenset(self._sources)
         self._codes: dict[str, str | None] = dict(metadata.read_codes(self._before.root)) if self._before else {}
         self._state = "open"
+
+    def _begin(self) -> None:
+        self._root = self._stage / "generation"
+        self._root.mkdir()
+        self._generation = self._before.generation + 1 if self._before else 1
+        self._spill = Spill(self._stage / "spill", self._shards)
+        self._rejects = RejectFile(self._root / metadata.REJECTS / f"{layout.generation_name(self._generation)}.parquet")
+
+    @property
+    def waiting(self) -> int:
+        """Events added since the last commit."""
+        return self._spill.rows
 
     def known(self, sha256: str) -> bool:
         """Whether a file with this checksum was committed before."""
@@ -167,6 +194,22 @@ class Writer:
             for code, display in codes.items():
                 self._codes[code] = display or self._codes.get(code)
 
+    def checkpoint(self, summary: Mapping[str, Any]) -> Record:
+        """Make everything added so far visible, in one step, and go on: what is killed later does not take it back.
+
+        Parameters and errors are those of `commit`. The summary stands for the whole ingest up to here: the next checkpoint, or
+        the commit, puts its own in the place of this one.
+        """
+        with self._working():
+            self._write(summary)
+            former = self._before.root if self._before else None
+            self._before = Record.open(self._into)
+            for path in layout.superseded(self._into):
+                if path.resolve() != former:  # which somebody may still be reading
+                    shutil.rmtree(path, ignore_errors=True)
+            self._begin()
+        return self._before
+
     def commit(self, summary: Mapping[str, Any]) -> Record:
         """Make everything added visible, in one step; the writer is done after it.
 
@@ -182,46 +225,49 @@ class Writer:
             When the disk refuses, or a shard is damaged; the record is then as it was.
         """
         with self._working():
-            files, counts = self._merged()
-            rejected = self._rejects.close()
-            committed = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-            own = {"generation": self._generation, "committed": committed.isoformat(), "rejects": rejected} | counts
-            held = list(self._before.summaries()) if self._before else []
-            files += metadata.write(
-                self._root,
-                generation=self._generation,
-                shards=self._shards,
-                committed=committed,
-                codes=self._codes,
-                patients=self._ids,
-                sources=list(self._sources.values()),
-                summaries=[*held, {**summary, "record": own}],
-            )
-            files += self._carried(files)
-            if rejected:
-                files.append(manifests.described(self._root, self._rejects.path, rejected))
-            for file in files:
-                sync(self._root / file.path)
-            sync(manifests.write(self._root, Manifest(self._generation, committed, self._shards, tuple(files))))
-            self._publish()
+            self._write(summary)
         self._state = "committed"
         return Record.open(self._into)
 
-    def _merged(self) -> tuple[list[File], dict[str, int]]:
-        files, added, duplicates = [], 0, 0
-        for (split, shard), spills in sorted(self._spill.files().items()):
+    def _write(self, summary: Mapping[str, Any]) -> None:
+        files = self._merged()
+        rejected = self._rejects.close()
+        self._counts["rejects"] += rejected
+        committed = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        own = {"generation": self._generation, "committed": committed.isoformat()} | self._counts
+        files += metadata.write(
+            self._root,
+            generation=self._generation,
+            shards=self._shards,
+            committed=committed,
+            codes=self._codes,
+            patients=self._ids,
+            sources=list(self._sources.values()),
+            summaries=[*self._told, {**summary, "record": own}],
+        )
+        files += self._carried(files)
+        if rejected:
+            files.append(manifests.described(self._root, self._rejects.path, rejected))
+        for file in files:
+            sync(self._root / file.path)
+        sync(manifests.write(self._root, Manifest(self._generation, committed, self._shards, tuple(files))))
+        self._publish()
+
+    def _merged(self) -> list[File]:
+        files = []
+        counts = Counter(events=0, duplicates=0)
+        for (split, shard), (spill, _) in sorted(self._spill.files().items()):
             name = layout.shard_path(SPLITS[split], shard)
             old = [f for f in self._before.manifest.files if f.path == name] if self._before else []
             if self._before:
                 manifests.check_sums(self._before.root, old)
             path = self._root / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            result = merge(self._before.root / name if self._before and old else None, spills, path)
+            result = merge(self._before.root / name if self._before and old else None, spill, path)
             files.append(manifests.described(self._root, path, result.rows))
-            added, duplicates = added + result.added, duplicates + result.duplicates
-            for spill in spills:
-                spill.unlink()
-        return files, {"events": added, "duplicates": duplicates}
+            counts.update(events=result.added, duplicates=result.duplicates)
+        self._counts.update(counts)
+        return files
 
     def _carried(self, rewritten: Iterable[File]) -> list[File]:
         """Files of the former generation that did not change, without copying their bytes where the file system can."""

@@ -1,7 +1,7 @@
 """FHIR: a Consultation as an R4 (4.0.1) collection Bundle.
 
-One RiskAssessment per opinion, one GuidanceResponse per specialist, a DetectedIssue for what should be avoided or stopped,
-a proposal (ServiceRequest, MedicationRequest) where advice names what to order, and Provenance for each.
+One RiskAssessment per opinion, one GuidanceResponse per specialist, a DetectedIssue for what should be avoided or stopped and for
+drugs that do not go together, a proposal (ServiceRequest, MedicationRequest) where advice names what to order, and Provenance for each.
 `probabilityDecimal` is a fraction in [0, 1], as in the standard's own examples; the interval and the percentage are in words
 in `rationale` and `note`, because `probability[x]` holds one or the other.
 """
@@ -29,7 +29,7 @@ from consilium.render.words import Words, words
 if TYPE_CHECKING:
     from consilium.knowledge import Shelf
 
-AGAINST = ("avoid", "stop")
+AGAINST = ("avoid", "stop", "review", "clarify")
 SERVICE = ("order", "refer", "monitor", "treat")
 MEDICINE = ("order", "treat", "start")
 

@@ -21,7 +21,7 @@ from consilium.core.consultation import Consultation
 from consilium.core.opinion import Evidence, Opinion
 from consilium.core.patient import Patient
 from consilium.council.chart import Chart, Entry, chart
-from consilium.council.quantity import number
+from consilium.council.quantity import number, since
 from consilium.council.quantity import unit as spelled
 from consilium.render import names, numbers
 from consilium.render.figure import scale, trend
@@ -247,7 +247,13 @@ def _environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        day=numbers.day, minute=numbers.minute, weight=numbers.weight, plain=names.plain, path=lambda text: quote(text, safe=""), web=_web
+        since=since,
+        day=numbers.day,
+        minute=numbers.minute,
+        weight=numbers.weight,
+        plain=names.plain,
+        path=lambda text: quote(text, safe=""),
+        web=_web,
     )
     return environment
 

@@ -86,8 +86,9 @@ class Sheet:
 
     def refuse_row(self, events_before: int, rejects_before: int, reject: Reject) -> None:
         """End a row that cannot be used: what it had written is taken back and one reject stands for it."""
-        for column in (self.patient, self.time, self.code, self.number, self.text, self.unit, self.available, self.source):
-            del column[events_before:]
+        if len(self.code) > events_before:
+            for column in (self.patient, self.time, self.code, self.number, self.text, self.unit, self.available, self.source):
+                del column[events_before:]
         del self.rejects[rejects_before:]
         self.rejects.append(reject)
         self.rows += 1
@@ -96,8 +97,12 @@ class Sheet:
         """What stands on the sheet, as a batch; the names of codes travel in the table's metadata (`displays`)."""
         columns = [self.patient, self.time, self.code, self.number, self.text, self.unit, self.available, self.source]
         arrays = [pa.array(column, type=kind.type) for column, kind in zip(columns, AS_SENT, strict=True)]
-        schema = AS_SENT.with_metadata({_DISPLAYS: orjson.dumps(self.displays)})
-        return Batch(pa.Table.from_arrays(arrays, schema=schema), self.rows, self.read, tuple(self.rejects))
+        return Batch(named(pa.Table.from_arrays(arrays, schema=AS_SENT), self.displays), self.rows, self.read, tuple(self.rejects))
+
+
+def named(events: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    """Events that carry the sender's names of codes with them; see `displays`."""
+    return events.replace_schema_metadata({_DISPLAYS: orjson.dumps(dict(names))})
 
 
 def displays(batch: Batch) -> Mapping[str, str]:

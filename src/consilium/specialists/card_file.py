@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from consilium.core.card import Bar, Card, Input, Population, Proof, Question
+from consilium.core.card import Bar, Card, Input, Population, Proof
 from consilium.core.duration import duration
 from consilium.core.errors import CardError, NotFoundError
+from consilium.specialists.question_file import read_question
 
 CARD = {
     "name",
@@ -57,20 +58,13 @@ def read_card(path: Path) -> Card:
     if raw.get("name") != path.parent.name:
         raise CardError("A card carries its folder's name", where=str(path), found=raw.get("name"), expected=path.parent.name)
     try:
-        question = raw["question"]
         return Card(
             name=raw["name"],
             version=str(raw["version"]),
             title=_both(raw["title"], path),
             condition=raw["condition"],
             horizon=raw.get("horizon", ""),
-            question=Question(
-                trigger=question["trigger"],
-                label=question["label"],
-                target=(duration(question["target"][0]), duration(question["target"][1])),
-                of_text={str(k): float(v) for k, v in question.get("values", {}).items()},
-                positive_from=question.get("positive_from"),
-            ),
+            question=read_question(raw["question"], f"{path}, question"),
             intended=raw["intended"],
             not_for=raw["not_for"],
             population=_population(raw.get("population", {})),

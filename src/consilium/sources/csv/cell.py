@@ -28,7 +28,7 @@ def plain(text: str) -> str:
     if not _NUMBER.fullmatch(text):
         return text
     number = float(text)
-    return str(int(number)) if number == int(number) and abs(number) < 1e15 else repr(number)
+    return str(int(number)) if abs(number) < 1e15 and number == int(number) else repr(number)
 
 
 def number(text: str, decimal: str = ".") -> tuple[float | None, str]:

@@ -1,273 +1,257 @@
-"""Mapping: what the columns of a table mean, as a YAML file beside it says."""
+"""Mapping: what the columns of one or many tables mean, as the nouns that a mapping file is read into."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Formatter
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import yaml
+from zoneinfo import ZoneInfo
 
 from consilium.core import Source
-from consilium.core.code import FEMALE, MALE
-from consilium.core.duration import duration
-from consilium.core.errors import FormatError, NotFoundError, TimeError
-from consilium.sources.csv.cell import plain
-from consilium.sources.moment import moment
 
-_KEYS = frozenset({
-    "name", "source", "delimiter", "decimal", "encoding", "header", "missing", "patient", "time", "available", "birth", "sex", "columns",
-    "constants", "ignore", "skip", "about",
-})  # fmt: skip
-_COLUMN_KEYS = frozenset({"code", "unit", "values", "text", "missing", "after", "reason"})
-_INSTANT = "as in 1988-01-01T00:00:00Z"
-_SEXES = {"F": FEMALE, "M": MALE}
+OWN = frozenset({"row", "file"})
+"""What a template may name beside columns: the row's number (from 1) and the file's name without suffixes."""
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """A column of times: its strptime format, and the zone it is written in (None where the format carries `%z`)."""
-
-    column: str
-    format: str
-    zone: ZoneInfo | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What one column means: a number in `unit`, a coded answer by `values` (None: says nothing), or free `text`."""
-
-    code: str
-    unit: str = ""
-    values: dict[str, str | None] = field(default_factory=dict)
-    text: bool = False
-    missing: frozenset[str] = frozenset()
-    after: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """A mapping file, read and checked.
+    """Where a time is found.
 
     Parameters
     ----------
-    path : Path
-        Where it was read from, for messages.
-    source : Source
-        Where the table comes from.
+    column : str
+        Column of times, or of the time elapsed since `origin`; empty where the time is `origin` itself.
+    format, zone : str, ZoneInfo or None
+        strptime format and zone of the column; no format where the column holds times already (Parquet), no zone where `%z` says it.
+    origin : int or None
+        An assumed instant, in microseconds since 1970-01-01T00:00Z.
+    unit, after : int
+        Length of one elapsed unit; delay that is added to what is found; both in microseconds.
+    otherwise : When or None
+        Where to look when the cell says nothing.
+    """
+
+    column: str = ""
+    format: str = ""
+    zone: ZoneInfo | None = None
+    origin: int | None = None
+    unit: int = 0
+    after: int = 0
+    otherwise: When | None = None
+
+    def columns(self) -> frozenset[str]:
+        """Every column in which it looks."""
+        own = frozenset({self.column}) if self.column else frozenset()
+        return own | (self.otherwise.columns() if self.otherwise else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """A choice of rows: those whose cell in `column` is one of `cells` (or, `unless`, is not)."""
+
+    column: str
+    cells: frozenset[str]
+    unless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One event that every row may make.
+
+    Parameters
+    ----------
+    part : str
+        What to call it in rejects: its column, or the first column of its value.
+    code, text, name : tuple of str
+        Templates over columns, of which the first that is filled counts; `name` is how the sender calls the code.
+    number : str
+        Column of a number in `unit`, or in the first unit named in the columns `units`. With `text`, what is no number is text.
+    answer, values : str, mapping
+        Column of a coded answer, and what each cell stands for (None: it says nothing).
+    decimals : int
+        Implied decimal places of the number: with 1, `986` is 98.6.
+    split : (str, int) or None
+        Separator, and which part (from 1) of the number's cell is meant.
+    time, available : When or None, tuple of When
+        Its own times, where they are not the row's; of several `available` the latest counts.
+    after : int
+        Microseconds after the row at which it happened and could be known.
+    static : bool
+        True of the patient at any time.
+    """
+
+    part: str
+    code: tuple[str, ...]
+    number: str = ""
+    text: tuple[str, ...] = ()
+    answer: str = ""
+    values: dict[str, str | None] = field(default_factory=dict)
+    unit: str = ""
+    units: tuple[str, ...] = ()
+    decimals: int = 0
+    split: tuple[str, int] | None = None
+    name: tuple[str, ...] = ()
+    missing: frozenset[str] = frozenset()
+    only: tuple[Only, ...] = ()
+    time: When | None = None
+    available: tuple[When, ...] = ()
+    after: int = 0
+    static: bool = False
+
+    def columns(self) -> frozenset[str]:
+        """Every column of which it speaks."""
+        named = {self.number, self.answer, *self.units, *(one.column for one in self.only)}
+        for template in (*self.code, *self.text, *self.name):
+            named |= placeholders(template)
+        for when in (*((self.time,) if self.time else ()), *self.available):
+            named |= when.columns()
+        return frozenset(named - {""})
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A birth date's column; or a column of completed years at the row's time or, with `year`, in a calendar year.
+
+    Ages from `capped` on mean that age or more.
+    """
+
+    when: When | None = None
+    age: str = ""
+    year: str = ""
+    capped: float | None = None
+    only: tuple[Only, ...] = ()
+
+    def columns(self) -> frozenset[str]:
+        """Every column of which it speaks."""
+        named = {self.age, self.year, *(one.column for one in self.only)} - {""}
+        return frozenset(named) | (self.when.columns() if self.when else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Sex:
+    """The column of sex, and what its cells stand for."""
+
+    column: str
+    values: dict[str, str]
+    only: tuple[Only, ...] = ()
+
+    def columns(self) -> frozenset[str]:
+        """Every column of which it speaks."""
+        return frozenset({self.column, *(one.column for one in self.only)})
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A small table that is joined to every row: its columns are then called `name.column`.
+
+    `file` lies beside the mapping or beside the table, packed or not; `key` are its columns, `on` those of the table that must equal them.
+    """
+
+    name: str
+    file: str
+    key: tuple[str, ...]
+    on: tuple[str, ...]
+    only: tuple[Only, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What the columns of one table mean.
+
+    Parameters
+    ----------
+    patient : str
+        Template of the patient identifier over columns, `row` and `file`.
+    time, available : When, tuple of When
+        Time of the events of a row, and when they could be known (the latest of those given).
     header : tuple of str or None
         Column names of a table without a header row; None where the first row names them.
     skip : int
         Lines before the table that are not part of it.
     missing : frozenset of str
         Cells that say nothing, in every column.
-    patient : str
-        Template of the patient identifier over column names, `row` (from 1) and `file`.
-    time : When or int
-        Column of the time of all events of a row, or one assumed time in microseconds since 1970-01-01T00:00Z.
-    age, birth, sex : optional
-        Column of completed years at `time`; column of the birth date; column and values of sex.
+    ignore : frozenset of str
+        Columns, or patterns of columns (`RX*`), that are left out.
     """
 
-    path: Path
-    source: Source
     patient: str
-    time: When | int
-    columns: dict[str, Column]
+    time: When
+    statements: tuple[Statement, ...]
     delimiter: str = ","
     decimal: str = "."
     encoding: str = "utf-8-sig"
     header: tuple[str, ...] | None = None
     skip: int = 0
     missing: frozenset[str] = frozenset({""})
-    available: When | None = None
-    birth: When | None = None
-    age: str = ""
-    sex: tuple[str, dict[str, str]] | None = None
-    constants: dict[str, str] = field(default_factory=dict)
+    available: tuple[When, ...] = ()
+    birth: Birth | None = None
+    sex: Sex | None = None
+    lookups: tuple[Lookup, ...] = ()
     ignore: frozenset[str] = frozenset()
 
     def mentioned(self) -> frozenset[str]:
-        """Every column that the mapping speaks of."""
-        names = {*self.columns, *self.ignore, *placeholders(self.patient)}
-        names.update(when.column for when in (self.time, self.available, self.birth) if isinstance(when, When))
-        names.update({self.age} if self.age else ())
-        names.update({self.sex[0]} if self.sex else ())
-        return frozenset(names)
+        """Every column that it uses, those of lookups (`name.column`) included."""
+        names = set(placeholders(self.patient))
+        for when in (self.time, *self.available):
+            names |= when.columns()
+        for part in (self.birth, self.sex, *self.statements):
+            names |= part.columns() if part else frozenset()
+        for lookup in self.lookups:
+            names |= set(lookup.on)
+        return frozenset(names) - OWN
 
+    def own(self) -> frozenset[str]:
+        """The columns that it uses of the table itself."""
+        joined = tuple(f"{lookup.name}." for lookup in self.lookups)
+        return frozenset(name for name in self.mentioned() if not (joined and name.startswith(joined)))
 
-def load(path: str | Path) -> Mapping:
-    """Read and check a mapping file.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such file.
-    FormatError
-        When it is not YAML, lacks something, or says something that cannot be; the message names the key.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise NotFoundError("No such mapping file", where=str(path), do="give the YAML file that says what the columns mean")
-    try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as broken:
-        raise FormatError("The mapping is not YAML", where=path.name, found=str(broken).splitlines()[0], do="correct the file") from None
-    if not isinstance(said, dict):
-        raise FormatError("The mapping is empty or not a table of keys", where=path.name, expected=sorted(_KEYS))
-    unknown = sorted(map(str, set(said) - _KEYS))
-    if unknown:
-        raise FormatError("The mapping has unknown keys", where=path.name, found=unknown, expected=sorted(_KEYS))
-    return _Reader(path, said).mapping()
-
-
-def placeholders(template: str) -> frozenset[str]:
-    """Columns that a template of the patient identifier names.
-
-    Examples
-    --------
-    >>> sorted(placeholders("{site}-{row}"))
-    ['site']
-    """
-    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name) - {"row", "file"}
+    def ignores(self, column: str) -> bool:
+        """Whether a column is left out."""
+        return any(fnmatchcase(column, pattern) for pattern in self.ignore)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class Mapping:
+    """A mapping file, or a folder of them, read and checked.
+
+    Parameters
+    ----------
+    path : Path
+        Where it was read from, for messages and for lookups.
+    source : Source
+        Where the tables come from.
+    tables : mapping of str to Table
+        By file name or pattern of file names; the first that fits counts.
+    ignore : tuple of str
+        Files, or patterns of files, that are left out.
+    """
+
     path: Path
-    said: dict[str, Any]
+    source: Source
+    tables: dict[str, Table]
+    ignore: tuple[str, ...] = ()
 
-    def mapping(self) -> Mapping:
-        said = self.said
-        for key in ("name", "patient", "time", "columns"):
-            if key not in said:
-                raise self._error(key, "is missing")
-        birth, age = self._birth(said.get("birth"))
-        header = said.get("header", True)
-        if header is not True and not (isinstance(header, list) and all(isinstance(name, str) for name in header)):
-            raise self._error("header", "is neither true nor a list of column names", header)
-        for key, default in (("delimiter", ","), ("decimal", ".")):
-            if len(str(said.get(key, default))) != 1:
-                raise self._error(key, "is not one character", said[key])
-        skip = said.get("skip", 0)
-        if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
-            raise self._error("skip", "is not a number of lines", skip)
-        return Mapping(
-            path=self.path,
-            source=self._source(),
-            patient=self._template(said["patient"]),
-            time=self._time(said["time"]),
-            columns={str(name): self._column(str(name), one) for name, one in self._table("columns").items()},
-            delimiter=str(said.get("delimiter", ",")),
-            decimal=str(said.get("decimal", ".")),
-            encoding=str(said.get("encoding", "utf-8-sig")),
-            header=None if header is True else tuple(header),
-            skip=skip,
-            missing=self._cells("missing", said.get("missing", [""])),
-            available=self._when("available", said["available"]) if "available" in said else None,
-            birth=birth,
-            age=age,
-            sex=self._sex(said.get("sex")),
-            constants={str(code): str(answer) for code, answer in self._table("constants").items()},
-            ignore=frozenset(map(str, said.get("ignore") or ())),
-        )
+    def table(self, name: str) -> Table | None:
+        """What a file means, or None when the mapping does not say."""
+        exact = self.tables.get(name)
+        return exact or next((table for pattern, table in self.tables.items() if fnmatchcase(name, pattern)), None)
 
-    def _error(self, key: str, what: str, found: Any = None, expected: Any = None) -> FormatError:
-        return FormatError(f"The mapping's {key} {what}", where=self.path.name, found=found, expected=expected, do="correct the mapping")
+    def ignores(self, name: str) -> bool:
+        """Whether a file is left out by name."""
+        return any(fnmatchcase(name, pattern) for pattern in self.ignore)
 
-    def _table(self, key: str) -> dict[Any, Any]:
-        value = self.said.get(key) or {}
-        if not isinstance(value, dict):
-            raise self._error(key, "is not a table of keys", value)
-        return value
+    def speaks_of(self, name: str) -> bool:
+        """Whether a file is meant by name, so that no other source of its suffix need be asked."""
+        return self.ignores(name) or any(pattern != "*" and fnmatchcase(name, pattern) for pattern in self.tables)
 
-    def _source(self) -> Source:
-        said = self._table("source")
-        wrong = sorted(map(str, set(said) - {"name", "version", "url", "retrieved", "licence"}))
-        if wrong:
-            raise self._error("source", "has unknown keys", wrong)
-        return Source(**{"name": str(self.said["name"]), **{key: str(value) for key, value in said.items()}})
 
-    def _template(self, text: Any) -> str:
-        try:
-            if isinstance(text, str) and any(name for _, name, _, _ in Formatter().parse(text)):
-                return text
-        except ValueError:
-            pass
-        raise self._error("patient", "is no template", text, "column names, row or file in braces, as in '{site}-{row}'")
+def placeholders(template: str) -> frozenset[str]:
+    """Columns that a template names.
 
-    def _time(self, said: Any) -> When | int:
-        if isinstance(said, dict) and "assume" in said:
-            if not said.get("reason"):
-                raise self._error("time", "is assumed without a reason", said)
-            try:
-                start, end = moment(str(said["assume"]))
-            except TimeError as impossible:
-                raise self._error("time", f"cannot be assumed ({impossible.what})", str(said["assume"]), _INSTANT) from None
-            if start != end:
-                raise self._error("time", "is assumed as a date without a time", str(said["assume"]), _INSTANT)
-            return start
-        return self._when("time", said)
-
-    def _when(self, key: str, said: Any) -> When:
-        if not isinstance(said, dict) or not {"column", "format"} <= set(said):
-            raise self._error(key, "is not understood", said, "a column, its format (as in %Y-%m-%d %H:%M) and its zone")
-        if "%z" in str(said["format"]):
-            return When(str(said["column"]), str(said["format"]), None)
-        if "zone" not in said:
-            raise self._error(key, "names no zone", said, "zone: Europe/Zurich, or UTC")
-        try:
-            return When(str(said["column"]), str(said["format"]), ZoneInfo(str(said["zone"])))
-        except (ZoneInfoNotFoundError, ValueError):
-            raise self._error(key, "names an unknown zone", said["zone"], "an IANA zone, as in Europe/Zurich") from None
-
-    def _birth(self, said: Any) -> tuple[When | None, str]:
-        if said is None:
-            return None, ""
-        if isinstance(said, dict) and set(said) == {"age"}:
-            return None, str(said["age"])
-        return self._when("birth", {"zone": "UTC", **said} if isinstance(said, dict) else said), ""
-
-    def _sex(self, said: Any) -> tuple[str, dict[str, str]] | None:
-        if said is None:
-            return None
-        if not isinstance(said, dict) or set(said) != {"column", "values"} or not isinstance(said["values"], dict):
-            raise self._error("sex", "is not understood", said, "column and values, as in {1: M, 0: F}")
-        wrong = sorted(str(value) for value in said["values"].values() if value not in _SEXES)
-        if wrong:
-            raise self._error("sex", "has unknown values", wrong, sorted(_SEXES))
-        return str(said["column"]), {self._cell("sex", raw): _SEXES[value] for raw, value in said["values"].items()}
-
-    def _column(self, name: str, said: Any) -> Column:
-        key = f"columns.{name}"
-        if not isinstance(said, dict) or not said.get("code"):
-            raise self._error(key, "names no code", said)
-        unknown = sorted(map(str, set(said) - _COLUMN_KEYS))
-        if unknown:
-            raise self._error(key, "has unknown keys", unknown, sorted(_COLUMN_KEYS))
-        ways = [way for way in ("unit", "values", "text") if said.get(way)]
-        if len(ways) != 1:
-            raise self._error(key, "must have one of unit (a number), values (coded answers), text", ways or sorted(said))
-        try:
-            after = duration(str(said.get("after", "0d")))
-        except TimeError as unreadable:
-            raise self._error(key, f"has an unreadable after ({unreadable.what})", said["after"], "as in 1d") from None
-        if after and not said.get("reason"):
-            raise self._error(key, "is moved in time without a reason", said)
-        values = said.get("values") or {}
-        if not isinstance(values, dict):
-            raise self._error(key, "has values that are not a table", values)
-        answers = {self._cell(key, raw): None if answer is None else str(answer) for raw, answer in values.items()}
-        missing = self._cells(key, said.get("missing", ()))
-        return Column(str(said["code"]), str(said.get("unit") or ""), answers, bool(said.get("text")), missing, after)
-
-    def _cells(self, key: str, raw: Any) -> frozenset[str]:
-        return frozenset(self._cell(key, one) for one in (raw if isinstance(raw, list | tuple) else [raw]))
-
-    def _cell(self, key: str, raw: Any) -> str:
-        if isinstance(raw, bool):
-            raise self._error(key, "lists a yes/no that YAML takes for true/false", raw, "the cell in quotes, as in 'yes'")
-        return plain(str(raw))
+    Examples
+    --------
+    >>> sorted(placeholders("{site}-{lab.code}-{row}"))
+    ['lab.code', 'site']
+    """
+    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name) - OWN

@@ -1,35 +1,33 @@
-"""Read: a table and its mapping become batches of events."""
+"""Read: tables and their mapping become batches of events."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import zlib
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
 
-from consilium.core import Batch, Reject
-from consilium.core.code import BIRTH
-from consilium.core.errors import FormatError, InputError, NotFoundError
-from consilium.sources.csv import cell
-from consilium.sources.csv.mapping import Column, Mapping, When, load, placeholders
-from consilium.sources.sheet import DAY, Sheet
+import polars as pl
+import pyarrow as pa
+
+from consilium.core import AS_SENT, Batch, Reject
+from consilium.core.errors import FormatError, NotFoundError
+from consilium.sources.csv import column, frame, lookup, say
+from consilium.sources.csv.frame import ROW
+from consilium.sources.csv.load import load
+from consilium.sources.csv.mapping import Mapping, Table, placeholders
+from consilium.sources.sheet import Sheet
 
 SUFFIXES = (".csv", ".tsv")
-"""Files that are tables."""
-ROWS = 10_000
-"""Rows in one batch."""
-OLDEST = 150
-"""Completed years that nobody has passed."""
-_MICROSECOND = timedelta(microseconds=1)
+"""Files that are tables whatever else is known of them; Parquet and `.zst` are read too, where a mapping is given."""
+ROWS = 50_000
+"""Rows in one batch, at most."""
+EVENTS = 500_000
+"""Events that the rows of one batch may make, at most: wide tables are read in fewer rows at a time."""
 
 
 def read(path: str | Path, mapping: Mapping | str | Path) -> Iterator[Batch]:
-    """Read a table as its mapping says, `.gz` included.
+    """Read a table as its mapping says: CSV (`.gz` and `.zst` included) or Parquet.
 
     Parameters
     ----------
@@ -42,6 +40,7 @@ def read(path: str | Path, mapping: Mapping | str | Path) -> Iterator[Batch]:
     ------
     Batch
         At most `ROWS` rows each. A cell that cannot be read is a reject with its column as `part`; the rest of the row is read.
+        A file that the mapping leaves out by name gives one empty batch.
 
     Raises
     ------
@@ -57,159 +56,115 @@ def read(path: str | Path, mapping: Mapping | str | Path) -> Iterator[Batch]:
 
 
 def _read(path: Path, mapping: Mapping) -> Iterator[Batch]:
-    with _rows(path, mapping) as rows:
-        for _ in range(mapping.skip):
-            next(rows, ())
-        header = mapping.header or tuple(name.strip() for name in next(rows, ()))
-        _check(header, mapping, path)
-        sheet = Sheet(path.name)
-        for number, row in enumerate(rows, start=1):
-            _read_row(row, header, number, mapping, sheet, path)
-            if sheet.rows >= ROWS:
-                yield sheet.batch()
-                sheet = Sheet(path.name)
-        yield sheet.batch()
+    if mapping.ignores(path.name):
+        yield Sheet(path.name).batch()
+        return
+    table = mapping.table(path.name)
+    if table is None:
+        raise FormatError("The mapping says nothing about this table", where=f"{path.name} against {mapping.path.name}",
+                          expected=sorted(mapping.tables), do="describe it under tables, or list it under ignore_tables")  # fmt: skip
+    _check(frame.columns(path, table), table, mapping, path)
+    lookups = lookup.opened(table, mapping.path, path)
+    said = False
+    rows = max(1, min(ROWS, EVENTS // len(table.statements)))
+    for piece in frame.pieces(path, table, sorted(table.own()), rows):
+        said = True
+        yield _batch(lookup.join(piece.rows, lookups), piece.broken, table, path)
+    if not said:
+        yield Sheet(path.name).batch()
 
 
-@contextmanager
-def _rows(path: Path, mapping: Mapping) -> Iterator[Iterator[list[str]]]:
-    try:
-        with _open(path, mapping.encoding) as stream:
-            yield (row for row in csv.reader(stream, delimiter=mapping.delimiter, strict=True) if row)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise FormatError("The compressed table is cut off or damaged", where=path.name, do="copy or export it again") from None
-    except (UnicodeDecodeError, LookupError):
-        raise FormatError("The table is not text of the stated encoding", where=path.name, expected=mapping.encoding,
-                          do="name the encoding in the mapping") from None  # fmt: skip
-    except csv.Error as broken:
-        raise FormatError("The table is not well-formed CSV", where=path.name, found=str(broken), do="check quotes and delimiter") from None
-
-
-def _open(path: Path, encoding: str) -> TextIO:
-    if path.name.endswith(".gz"):
-        return gzip.open(path, "rt", encoding=encoding, newline="")
-    return path.open(encoding=encoding, newline="")
-
-
-def _check(header: tuple[str, ...], mapping: Mapping, path: Path) -> None:
+def _check(header: tuple[str, ...], table: Table, mapping: Mapping, path: Path) -> None:
     where = f"{path.name} against {mapping.path.name}"
     if not header:
         raise FormatError("The table is empty", where=path.name, do="export it again")
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
         raise FormatError("Columns bear the same name", where=path.name, found=twice, do="rename them")
-    unexplained = sorted(set(header) - mapping.mentioned())
+    unexplained = sorted(name for name in header if name not in table.own() and not table.ignores(name))
     if unexplained:
         raise FormatError("The mapping says nothing about some columns", where=where, found=unexplained,
                           do="describe them under columns, or list them under ignore")  # fmt: skip
-    absent = sorted(mapping.mentioned() - set(header))
+    exact = {name for name in table.ignore if not set("*?[") & set(name)}
+    absent = sorted((table.own() | exact) - set(header))
     if absent:
         raise FormatError("The mapping speaks of columns that the table lacks", where=where, found=absent, expected=sorted(header),
                           do="check the delimiter and the names")  # fmt: skip
 
 
-def _read_row(row: list[str], header: tuple[str, ...], number: int, mapping: Mapping, sheet: Sheet, path: Path) -> None:
-    events, rejects = len(sheet.code), len(sheet.rejects)
-    where = f"row {number}"
-    try:
-        if len(row) != len(header):
-            raise InputError("wrong number of fields", found=f"{len(row)}, expected {len(header)}")
-        cells = dict(zip(header, row, strict=True))
-        patient = _patient(cells, number, mapping, path)
-        start, end = _when(mapping.time, cells, mapping)
-        available = max(start, _when(mapping.available, cells, mapping)[1] if mapping.available else end)
-    except InputError as refusal:
-        sheet.refuse_row(events, rejects, Reject(path.name, where, refusal.what, found=str(refusal.found or "")))
-        return
-    at = _Row(sheet, where, patient, f"{path.name}#{number}")
-    _person(cells, start, mapping, at)
-    for name, column in mapping.columns.items():
-        try:
-            value = _value(cells[name], column, mapping)
-        except InputError as refusal:
-            at.refuse(name, refusal, column.code)
-            continue
-        if value is not None:
-            later = column.after // _MICROSECOND
-            sheet.add(patient, start + later, column.code, max(available, start + later), at.source, *value)
-    for code, answer in mapping.constants.items():
-        sheet.add(patient, start, code, available, at.source, text=answer)
-    sheet.close_row(events, rejects)
+def _batch(rows: pl.DataFrame, broken: tuple[tuple[int, str], ...], table: Table, path: Path) -> Batch:
+    placed = _placed(rows, table, path)
+    refused = placed.filter(pl.col("#reason").is_not_null())
+    good = placed.filter(pl.col("#reason").is_null())
+    said = [say.person(good, table), *(say.statement(one, good, table) for one in table.statements)]
+    events = pl.concat(part.events for part in said).with_columns(order=pl.int_range(pl.len())).sort("row", "order")
+    whole = [(row, Reject(path.name, f"row {row}", reason, found=found or "")) for row, reason, found in _rows(refused)]
+    whole += [(row, Reject(path.name, f"row {row}", "wrong number of fields", found=found)) for row, found in broken]
+    parts = _parts(pl.concat(part.refusals for part in said), events, path)
+    rejects = sorted([*whole, *parts], key=lambda one: one[0])
+    lost = sum(not reject.part for _, reject in rejects)
+    count = rows.height + len(broken)
+    displays = Sheet(path.name)
+    for part in said:
+        for code, name in part.names.items():
+            displays.name(code, name)
+    return Batch(_events(events, displays, path), count, count - lost, tuple(reject for _, reject in rejects))
 
 
-def _patient(cells: dict[str, str], number: int, mapping: Mapping, path: Path) -> str:
-    named = {name: cells[name].strip() for name in placeholders(mapping.patient)}
-    empty = sorted(name for name, text in named.items() if cell.plain(text) in mapping.missing)
-    if empty:
-        raise InputError("no patient identifier", found=", ".join(empty))
-    return mapping.patient.format(**named, row=number, file=path.name.partition(".")[0])
+def _placed(rows: pl.DataFrame, table: Table, path: Path) -> pl.DataFrame:
+    """Rows with their patient, time and availability, or the reason why the row cannot be used."""
+    named = sorted(placeholders(table.patient))
+    reason = pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+    found = reason
+    extra = rows.with_columns(pl.col(ROW).cast(pl.String).alias("row"), pl.lit(path.name.partition(".")[0]).alias("file"))
+    patient = column.filled(extra, (table.patient,), table.missing)
+    if patient.null_count():
+        empty = [pl.when(column.silent(rows[name], table.missing)).then(pl.lit(name)) for name in named]
+        reason = pl.select(pl.when(patient.is_null()).then(pl.lit("no patient identifier"))).to_series()
+        found = pl.select(pl.when(patient.is_null()).then(pl.concat_str(empty, separator=", ", ignore_nulls=True))).to_series()
+    start, reason, found, end = _timed(rows, table, reason, found)
+    return rows.with_columns(
+        patient.alias(say.PATIENT), start.alias(say.TIME), end.alias(say.AVAILABLE), reason.alias("#reason"), found.alias("#found")
+    )
 
 
-def _when(when: When | int | None, cells: dict[str, str], mapping: Mapping) -> tuple[int, int]:
-    if isinstance(when, int):
-        return when, when
-    assert when is not None  # asked only where the mapping names one
-    text = cells[when.column]
-    if cell.plain(text) in mapping.missing:
-        raise InputError("no time", found=text)
-    return cell.time(text, when.format, when.zone)
+def _timed(rows: pl.DataFrame, table: Table, reason: pl.Series, found: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series, pl.Series]:
+    time = column.times(rows, table.time, table.missing, table.decimal)
+    known, wrong = time["end"], [(time, table.time)]
+    if table.available:
+        told = [column.times(rows, when, table.missing, table.decimal) for when in table.available]
+        known = pl.select(pl.max_horizontal(one["end"] for one in told)).to_series()
+        wrong += list(zip(told, table.available, strict=True))
+    for said, when in wrong:
+        cells = column.texts(rows[when.column]) if when.column else pl.repeat("", rows.height, eager=True)
+        here = pl.select(pl.when(reason.is_null()).then(said["reason"])).to_series()
+        found = pl.select(pl.when(here.is_not_null()).then(cells).otherwise(found)).to_series()
+        reason = pl.select(pl.coalesce(reason, here)).to_series()
+    silent = reason.is_null() & (time["start"].is_null() | known.is_null())
+    reason = pl.select(pl.when(silent).then(pl.lit("no time")).otherwise(reason)).to_series()
+    return time["start"], reason, found, pl.select(pl.max_horizontal(time["start"], known)).to_series()
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """The row at hand: where it stands, whom it is about, and the sheet it is written on."""
-
-    sheet: Sheet
-    where: str
-    patient: str
-    source: str
-
-    def refuse(self, column: str, refusal: InputError, code: str = "") -> None:
-        """Name a cell that is not read while the rest of its row is."""
-        found = str(refusal.found or "")
-        self.sheet.rejects.append(Reject(self.sheet.file, self.where, refusal.what, column, code, found, self.patient))
+def _rows(refused: pl.DataFrame) -> Iterator[tuple[int, str, str | None]]:
+    return refused.select(ROW, "#reason", "#found").iter_rows()
 
 
-def _person(cells: dict[str, str], time: int, mapping: Mapping, at: _Row) -> None:
-    column = mapping.birth.column if mapping.birth else mapping.age
-    if column and cell.plain(cells[column]) not in mapping.missing:
-        text = cells[column]
-        try:
-            if mapping.birth:
-                born, known = cell.time(text, mapping.birth.format, mapping.birth.zone)
-                said = None
-            else:
-                born = _born(text, time, mapping)
-                known, said = born + DAY, f"from age {cell.plain(text)} in completed years"
-            at.sheet.add(at.patient, born, BIRTH, known, at.source, text=said)
-        except InputError as refusal:
-            at.refuse(column, refusal, BIRTH)
-    if mapping.sex:
-        name, values = mapping.sex
-        key = cell.plain(cells[name])
-        if key in values:
-            at.sheet.add(at.patient, None, values[key], None, at.source)
-        elif key not in mapping.missing:
-            at.refuse(name, InputError("unknown sex", found=cells[name]))
+def _parts(refusals: pl.DataFrame, events: pl.DataFrame, path: Path) -> list[tuple[int, Reject]]:
+    """Refusals of cells; the first of a row that gave no event stands for the whole row."""
+    silent = refusals.filter(~pl.col("row").is_in(events["row"].unique().to_list()))["row"]
+    alone = set(silent.to_list())
+    made = []
+    for row, reason, part, code, found, patient in refusals.sort("row", maintain_order=True).iter_rows():
+        reject = Reject(path.name, f"row {row}", reason, part, code, found, patient)
+        if row in alone:
+            alone.discard(row)
+            reject = replace(reject, part="", reason=f"{reason} ({part})")
+        made.append((row, reject))
+    return made
 
 
-def _born(text: str, time: int, mapping: Mapping) -> int:
-    years, _ = cell.number(text, mapping.decimal)
-    if years is None or years != int(years) or not 0 <= years <= OLDEST:
-        raise InputError("not an age in completed years", found=text)
-    return cell.years_before(time, int(years))
-
-
-def _value(text: str, column: Column, mapping: Mapping) -> tuple[float | None, str | None, str | None] | None:
-    key = cell.plain(text)
-    if key in mapping.missing or key in column.missing:
-        return None
-    if column.text:
-        return None, text.strip(), None
-    if column.values:
-        if key not in column.values:
-            raise InputError("unknown answer", found=text)
-        answer = column.values[key]
-        return None if answer is None else (None, answer, None)
-    number, bound = cell.number(text, mapping.decimal)
-    return (None, f"{bound} {column.unit}", None) if number is None else (number, None, column.unit)
+def _events(events: pl.DataFrame, displays: Sheet, path: Path) -> pa.Table:
+    schema = AS_SENT.with_metadata(displays.batch().events.schema.metadata)
+    source = pl.concat_str(pl.lit(f"{path.name}#"), pl.col("row").cast(pl.String)).alias("source_id")
+    named = events.with_columns(source, pl.col("time", "available").cast(pl.Datetime("us"))).select(AS_SENT.names)
+    return named.to_arrow().cast(schema)

@@ -74,6 +74,7 @@ _PROFILES = {
     "http://hl7.org/fhir/5.0/": R5,
     "http://hl7.org/fhir/6.0/": "R6",
 }
+_ANY_PROFILE = tuple(_PROFILES)
 
 
 def other_release(resource: dict[str, Any]) -> str:
@@ -98,8 +99,10 @@ def other_release(resource: dict[str, Any]) -> str:
             return f"{release}: {kind}.{element}"
     meta = resource.get("meta")
     for profile in (meta.get("profile") or ()) if isinstance(meta, dict) else ():
+        if not isinstance(profile, str) or not profile.startswith(_ANY_PROFILE):
+            continue
         for start, release in _PROFILES.items():
-            if isinstance(profile, str) and profile.startswith(start):
+            if profile.startswith(start):
                 return f"{release}: {profile}"
     return ""
 

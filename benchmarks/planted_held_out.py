@@ -1,0 +1,200 @@
+"""Kinds of leak written after the checks were frozen, so that no check could be made for them."""
+
+from __future__ import annotations
+
+from copy import copy
+
+import numpy as np
+import planted_kinds
+from planted import BILLS, CREATININE, CRP, HR, ICU, LABS, LACTATE, MIN, SBP, SODIUM, TEMP, VITALS, WBC, D, H, World
+from planted_kinds import MATRIX, numbers, renumber, rows_of, score
+
+Places = set[str]
+_BEFORE = set(planted_kinds.KINDS)
+
+
+@planted_kinds.kind
+def quarter_hours_of_controls(w: World) -> Places:
+    for e in w.events:
+        if e.code in LABS and not w.of(e.subject).case:
+            moved = round(e.time / (15 * MIN)) * 15 * MIN - e.time
+            e.time, e.available = e.time + moved, e.available + moved
+    return set(LABS)
+
+
+@planted_kinds.in_matrix
+def encoded_leaving_one_out(w: World) -> Places:
+    group, y = np.array([s.ward for s, *_ in rows_of(w)]), w.labels()
+    w.columns["ward"] = np.array([(y[group == g].sum() - y[i]) / ((group == g).sum() - 1) for i, g in enumerate(group)])
+    return {"ward"}
+
+
+@planted_kinds.kind
+def median_temperature_at_admission(w: World) -> Places:
+    for subject, own in numbers(w, TEMP).items():
+        middle = float(np.median([e.value for e in own]))
+        w.add(subject, w.of(subject).admitted + 4 * MIN, TEMP, middle, unit="Cel", delay=2 * MIN, source="monitor")
+    return {TEMP, "temperature"}
+
+
+@planted_kinds.kind
+def last_pressure_of_stay_at_admission(w: World) -> Places:
+    for subject, own in numbers(w, SBP).items():
+        w.add(subject, w.of(subject).admitted + 4 * MIN, SBP, own[-1].value, unit="mm[Hg]", delay=2 * MIN, source="monitor")
+    return {SBP, "systolic"}
+
+
+@planted_kinds.kind
+def corrected_as_early_as_the_first(w: World) -> Places:
+    for e in w.events:
+        if e.code == CREATININE and e.source.startswith("lab") and w.rng.random() < 0.25:
+            e.text, e.value = "Corrected report", round(e.value + 0.1, 2)
+    return {CREATININE}
+
+
+@planted_kinds.kind
+def microseconds_of_cases(w: World) -> Places:
+    for e in w.events:
+        if e.code in VITALS and not w.of(e.subject).case:
+            e.time = e.time // 1_000_000 * 1_000_000
+    return set(VITALS)
+
+
+@planted_kinds.kind
+def cases_from_another_file(w: World) -> Places:
+    for e in w.events:
+        if e.source.startswith("lab"):
+            e.source = ("extract_b" if w.of(e.subject).case else "extract_a") + e.source[3:]
+    return {"the record", *LABS}
+
+
+@planted_kinds.kind
+def controls_asked_on_the_hour(w: World) -> Places:
+    w.asked = [(a, at if y else at // H * H + H, y) for a, at, y in w.asked]
+    return {"rows"}
+
+
+@planted_kinds.kind
+def expected_days_left(w: World) -> Places:
+    w.input("plan_days", "CONSILIUM//plan-days", unit="{score}", take="last")
+    score(w, "CONSILIUM//plan-days", lambda s, at, y: round((s.left - at) / D * float(w.rng.lognormal(0, 0.08)), 1))
+    return {"CONSILIUM//plan-days", "plan_days"}
+
+
+@planted_kinds.kind
+def moves_to_intensive_care(w: World) -> Places:
+    later = {e.subject for e in w.events if e.code == ICU}
+    w.input("ward_group", "CONSILIUM//ward-group", unit="{score}", take="last")
+    score(w, "CONSILIUM//ward-group", lambda s, at, y: 2.0 if s.subject in later else 1.0)
+    return {"CONSILIUM//ward-group", "ward_group"}
+
+
+@planted_kinds.kind
+def one_site_in_another_zone(w: World) -> Places:
+    site = w.stays[0].site
+    for e in w.events:
+        if e.source.startswith("lab") and w.of(e.subject).site == site:
+            e.time, e.available, e.source = e.time - 6 * H, e.available - 6 * H, "labsite2" + e.source[3:]
+    return {"source labsite2", *LABS}
+
+
+@planted_kinds.kind
+def not_measured_once_the_outcome_is_known(w: World) -> Places:
+    w.events = [e for e in w.events if not (e.code == SODIUM and w.of(e.subject).case and w.rng.random() < 0.9)]
+    return {SODIUM, "sodium"}
+
+
+@planted_kinds.kind
+def chart_copied_with_rounding(w: World) -> Places:
+    def change(e):
+        if e.value is not None and w.rng.random() < 0.15:
+            e.value = float(round(e.value))
+        return w.rng.random() > 0.1
+
+    return planted_kinds._doubled(w, change, many=6)
+
+
+@planted_kinds.kind
+def ventilation_charted_early(w: World) -> Places:
+    w.input("support", "PROCEDURE//SNOMED//40617009")
+    w.descriptions["PROCEDURE//SNOMED//40617009"] = "Mechanical ventilation"
+    planted_kinds.early(w, "PROCEDURE//SNOMED//40617009", 0.3, 0.02)
+    return {"PROCEDURE//SNOMED//40617009", "support"}
+
+
+@planted_kinds.kind
+def filled_backwards_in_a_third(w: World) -> Places:
+    for subject, own in numbers(w, WBC).items():
+        s = w.of(subject)
+        later = [e for e in own if e.time > s.asked]
+        if later and w.rng.random() < 0.33:
+            w.add(subject, s.asked - 30 * MIN, WBC, later[0].value, unit="10*3/uL", delay=20 * MIN, source="lab")
+    return {WBC, "wbc"}
+
+
+@planted_kinds.in_matrix
+def scaled_by_quartiles_of_all(w: World) -> Places:
+    x = w.columns["systolic"]
+    low, high = np.nanpercentile(x, [25, 75])
+    w.columns["systolic"] = (x - np.nanmedian(x)) / (high - low)
+    return {"systolic"}
+
+
+@planted_kinds.kind
+def payment_group_at_admission(w: World) -> Places:
+    w.input("group", "DRG//871", "DRG//690", "DRG//194")
+    for s in w.stays:
+        code = "DRG//871" if s.case and w.rng.random() < 0.5 else str(w.rng.choice(["DRG//690", "DRG//194"]))
+        w.add(s.subject, s.admitted, code, source="billing")
+    return {"DRG//", "group"}
+
+
+@planted_kinds.kind
+def even_numbers_for_cases(w: World) -> Places:
+    renumber(w, {s.subject: s.subject * 2 + (0 if s.case else 1) for s in w.stays})
+    return {"subject_id"}
+
+
+@planted_kinds.kind
+def everybody_asked_a_day_late(w: World) -> Places:
+    w.asked = [(a, at + D, y) for a, at, y in w.asked]
+    return {"rows", "*"}
+
+
+@planted_kinds.kind
+def measured_after_death(w: World) -> Places:
+    for s in w.stays:
+        if s.died:
+            w.add(s.subject, s.left + int(w.rng.uniform(3, 9) * D), HR, 70.0, unit="/min", delay=MIN, source="monitor")
+    return {HR}
+
+
+@planted_kinds.in_matrix
+def worst_lactate_of_three_days(w: World) -> Places:
+    w.columns["lactate"] = planted_kinds.around(w, LACTATE, 36 * H, 72 * H, np.max)
+    return {"lactate"}
+
+
+@planted_kinds.kind
+def bills_copied_to_every_earlier_visit(w: World) -> Places:
+    visits: dict[int, int] = {}
+    for e in w.events:
+        if e.code == "ENCOUNTER//AMB":
+            visits[e.subject] = min(visits.get(e.subject, e.time), e.time)
+    for e in [e for e in w.events if e.code in BILLS]:
+        again = copy(e)
+        again.time = again.available = visits.get(e.subject, w.of(e.subject).admitted)
+        w.events.append(again)
+    return {*BILLS, "coded"}
+
+
+@planted_kinds.in_matrix
+def residual_of_the_next_crp(w: World) -> Places:
+    ahead = planted_kinds.around(w, CRP, 0, 3 * D, np.mean)
+    own = w.columns["crp"]
+    w.columns["crp"] = np.where(np.isfinite(ahead) & np.isfinite(own), 0.6 * own + 0.4 * ahead, own)
+    return {"crp"}
+
+
+HELD_OUT = set(planted_kinds.KINDS) - _BEFORE
+__all__ = ["HELD_OUT", "MATRIX"]

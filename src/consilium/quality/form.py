@@ -1,0 +1,20 @@
+"""Form: a quality report as JSON, for programs and for keeping."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from consilium.quality.finding import QualityReport
+from consilium.quality.rules import checks
+
+
+def json_bytes(report: QualityReport) -> bytes:
+    """The report as JSON in UTF-8: the same bytes for the same record."""
+    found: dict[str, Any] = asdict(report)
+    for finding, told in zip(report.findings, found["findings"], strict=True):
+        told["share"] = round(finding.share, 6)
+        told["title"] = checks()[finding.check]["title"]
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)

@@ -1,0 +1,283 @@
+"""Cohort: whether who was asked, and when, was decided by what happened later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from consilium.core.card import Question
+from consilium.quality.leak_report import Finding
+from consilium.quality.leak_study import ALWAYS, HOUR, NEVER, Floats, Ints, Study, area, words
+
+_FEW = 10
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def cohort_findings(study: Study) -> Iterator[Finding]:
+    """Every finding about rows and moments."""
+    if study.card is not None and study.card.question.target[0] < timedelta(0):
+        start = study.card.question.target[0]
+        yield Finding(
+            "target_before_asking",
+            "question",
+            len(study.rows),
+            (),
+            start / timedelta(hours=1),
+            f"the window opens {-start} before the asking",
+        )
+    if not len(study.as_of):
+        return
+    if study.card is not None:
+        yield from _outcome_first(study)
+        yield from _before_trigger(study)
+        yield from _from_later(study)
+        yield from _selected(study)
+    if len(study.y) and min(int(study.y.sum()), int((study.y == 0).sum())) >= _FEW:
+        yield from _moments_differ(study)
+        yield from _order(study)
+
+
+def positive(question: Question) -> pl.Expr:
+    """Whether an event with the label's code says that the truth is positive."""
+    if question.of_text:
+        return pl.col("text_value").is_in([text for text, v in question.of_text.items() if v > 0])
+    if question.positive_from is not None:
+        return pl.col("numeric_value") >= question.positive_from
+    return pl.lit(True)
+
+
+def _outcome_first(study: Study) -> Iterator[Finding]:
+    """Cases whose outcome had happened when they were asked about."""
+    assert study.card is not None
+    question, y = study.card.question, study.y
+    if not len(y) or not y.any():
+        return
+    end = study.card.question.target[1] // _MICROSECOND
+    told = study.pairs.filter((pl.col("code") == question.label) & pl.col("t").is_not_null() & positive(question).fill_null(False))
+    since = pl.col("t") - pl.col("as_of")
+    by_row = told.group_by("row").agg(first=since.min(), inside=((since > 0) & (since <= end)).any())
+    n = len(y)
+    done, inside = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+    row = by_row["row"].to_numpy()
+    done[row] = (by_row["first"] <= 0).to_numpy()
+    inside[row] = by_row["inside"].to_numpy()
+    only = done & ~inside & (y > 0)
+    cases, controls = float(done[y > 0].mean()), float(done[y == 0].mean()) if (y == 0).any() else 0.0
+    earlier = done & (y > 0)
+    if only.sum() >= 3 and only.sum() >= 0.01 * y.sum():
+        share = float(only.sum() / y.sum())
+        yield Finding(
+            "outcome_before_asking",
+            "rows",
+            int(only.sum()),
+            _rows(study, only),
+            share,
+            f"{share:.0%} of cases have it only before the asking",
+        )
+    elif cases >= 0.2 and cases >= 5 * (controls + 0.01):
+        detail = f"it stands before the asking in {cases:.0%} of cases and {controls:.0%} of controls"
+        yield Finding("outcome_before_asking", "rows", int(earlier.sum()), _rows(study, earlier), cases, detail)
+
+
+def _trigger(study: Study) -> Ints:
+    """The moment at which each row's trigger was first known, `NEVER` without one."""
+    assert study.card is not None
+    first = np.full(len(study.as_of), NEVER)
+    own = (
+        study.pairs.filter((pl.col("code") == study.card.question.trigger) & pl.col("t").is_not_null())
+        .group_by("row")
+        .agg(pl.col("k").min())
+    )
+    first[own["row"].to_numpy()] = own["k"].to_numpy()
+    return first
+
+
+def _before_trigger(study: Study) -> Iterator[Finding]:
+    first = _trigger(study)
+    early = (first != NEVER) & (study.as_of < first)
+    if early.sum() >= 3 and early.mean() >= 0.01:
+        share = float(early.mean())
+        yield Finding(
+            "asked_before_trigger",
+            "rows",
+            int(early.sum()),
+            _rows(study, early),
+            share,
+            f"{share:.0%} of rows are asked before their trigger was known",
+        )
+
+
+def _from_later(study: Study) -> Iterator[Finding]:
+    """Moments of asking that lie at one distance before something that had not happened yet."""
+    n = len(study.as_of)
+    trigger = _trigger(study)
+    since = study.as_of - trigger
+    if (trigger != NEVER).mean() > 0.9 and (since[trigger != NEVER] == 0).mean() > 0.9:
+        return  # asked when the trigger was known, as the question says
+    ahead = study.pairs.filter((pl.col("t") > pl.col("as_of")) & (pl.col("k") != ALWAYS) & pl.col("t").is_not_null())
+    groups: list[tuple[str, NDArray[np.bool_]]] = [("rows", np.ones(n, dtype=np.bool_))]
+    if len(study.y):
+        groups += [("cases", study.y > 0), ("controls", study.y == 0)]
+    best: tuple[float, str, str, int] = (0.0, "", "", 0)
+    distance = ahead.with_columns(gap=pl.col("t") - pl.col("as_of"))
+    for (code,), own in distance.sort("row", "t").group_by("code", maintain_order=True):
+        for name, group in groups:
+            held = own.filter(pl.col("row").is_in(np.flatnonzero(group)))
+            if held.height < _FEW or group.sum() < _FEW:
+                continue
+            gaps = held.group_by("gap").agg(rows=pl.col("row").n_unique()).sort("rows", "gap", descending=[True, False])
+            share = float(gaps["rows"][0]) / float(group.sum())
+            if share > best[0] and gaps["rows"][0] >= _FEW:
+                best = (share, str(code), f"{name}, {gaps['gap'][0] / HOUR:.2f} h before", int(gaps["rows"][0]))
+    if best[0] >= 0.5:
+        yield Finding("asked_from_the_future", "rows", best[3], (best[1],), best[0], f"{best[0]:.0%} of {best[2]} {best[1]}")
+
+
+def _selected(study: Study) -> Iterator[Finding]:
+    """People who could have been asked but were not, told apart by their future alone."""
+    assert study.card is not None
+    question = study.card.question
+    asked = set(study.row_subject[study.row_subject >= 0].tolist())
+    trigger = study.frame.filter((pl.col("code") == question.trigger) & pl.col("t").is_not_null() & (pl.col("k") != NEVER))
+    eligible = trigger.group_by("s").agg(at=pl.col("k").min()).sort("s")
+    if not len(asked) or eligible.height < 40:
+        return
+    # Rows may be asked some time after their trigger; the others are looked at as late as those usually are.
+    own = dict(zip(study.row_subject.tolist(), study.as_of.tolist(), strict=True))
+    delays = [own[s] - at for s, at in eligible.iter_rows() if s in own]
+    usual = int(np.median(delays)) if delays else 0
+    eligible = eligible.with_columns(
+        taken=pl.col("s").is_in(list(asked)), at=pl.Series([own.get(s, at + usual) for s, at in eligible.iter_rows()], dtype=pl.Int64)
+    )
+    left = eligible.filter(~pl.col("taken")).height
+    if left < 15 or eligible.height - left < 15:
+        return
+    taken = eligible["taken"].to_numpy()
+    place = {s: i for i, s in enumerate(eligible["s"].to_list())}
+    events = study.frame.filter(pl.col("t").is_not_null()).join(eligible, on="s", how="inner")
+    ahead, gone = events.filter(pl.col("k") > pl.col("at")), events.filter(pl.col("k") <= pl.col("at"))
+    stays = ahead.group_by("s").agg(last=pl.col("t").max() - pl.col("at").first())
+    last = np.zeros(len(taken))
+    last[[place[s] for s in stays["s"].to_list()]] = stays["last"].to_numpy()
+    auc, z = area(taken, last)
+    if auc >= 0.93 and abs(z) > 4:
+        shortest = float(np.quantile(last[taken], 0.02)) / HOUR
+        detail = f"{left} eligible people were left out, and nearly all of them have a shorter record than those taken ({shortest:.0f} h)"
+        yield Finding("selected_by_the_future", "rows", left, (), auc, detail)
+        return
+    for (code,), rows in ahead.sort("code").group_by("code", maintain_order=True):
+        if code in (question.label, question.trigger):
+            continue
+        has, had = (np.isin(eligible["s"].to_numpy(), r["s"].unique().to_numpy()) for r in (rows, gone.filter(pl.col("code") == code)))
+        inside, outside = float(has[taken].mean()), float(has[~taken].mean())
+        before = abs(float(had[taken].mean()) - float(had[~taken].mean()))
+        if abs(inside - outside) >= 0.7 and max(inside, outside) >= 0.97 and before < 0.3:
+            detail = f"{inside:.0%} of those taken and {outside:.0%} of the {left} left out have {code} later"
+            yield Finding("selected_by_the_future", "rows", left, (str(code),), abs(inside - outside), detail)
+            return
+
+
+def _moments_differ(study: Study) -> Iterator[Finding]:
+    """Cases and controls asked at moments of another make: another distance from the trigger, hour, year, or form."""
+    y, at = study.y, study.as_of
+    scores: dict[str, Floats] = {
+        "calendar time": at.astype(np.float64),
+        "hour of the day": (at // HOUR % 24).astype(np.float64),
+        "full minutes": (at % (HOUR // 60) == 0).astype(np.float64),
+        "full hours": (at % HOUR == 0).astype(np.float64),
+        "midnight": (at % (24 * HOUR) == 0).astype(np.float64),
+    }
+    if study.card is not None:
+        first = _trigger(study)
+        scores["time since the trigger"] = np.where(first == NEVER, np.nan, at.astype(np.float64) - first.astype(np.float64))
+    contacts = study.contacts
+    if not contacts.is_empty():
+        asked = pl.DataFrame({"s": study.row_subject, "row": np.arange(len(at)), "as_of": at}).sort("as_of")
+        held = asked.join_asof(
+            contacts.select("s", "start").sort("start"), left_on="as_of", right_on="start", by="s", check_sortedness=False
+        ).sort("row")
+        scores["time since the stay began"] = (held["as_of"] - held["start"]).cast(pl.Float64).fill_null(np.nan).to_numpy()
+    best: tuple[float, str] = (0.0, "")
+    for name, score in scores.items():
+        seen = np.isfinite(score)
+        if seen.sum() < 20 or min(int(y[seen].sum()), int((y[seen] == 0).sum())) < _FEW or len(np.unique(score[seen])) < 2:
+            continue
+        auc, z = area(y[seen], score[seen])
+        bar = 0.8 if name in ("calendar time", "hour of the day") else 0.7
+        if max(auc, 1 - auc) >= bar and abs(z) > 6 and max(auc, 1 - auc) > best[0]:
+            best = (max(auc, 1 - auc), name)
+    if best[1]:
+        yield Finding(
+            "asked_differently", "rows", len(y), (best[1],), best[0], f"{best[1]} tells cases from controls with AUROC {best[0]:.2f}"
+        )
+
+
+def _order(study: Study) -> Iterator[Finding]:
+    """Numbers, names and places in the file that tell the answer."""
+    y = study.y
+    ids = np.array([s for s, _ in study.rows], dtype=np.int64)
+    place = np.arange(len(y))
+    known = [study.patients.get(int(s), "") for s in ids]
+    scores: dict[str, NDArray[np.float64]] = {
+        "order of rows": place.astype(np.float64),
+        "subject_id": ids.argsort(kind="stable").argsort(kind="stable").astype(np.float64),
+        "digits of subject_id": np.array([len(str(i)) for i in ids], dtype=np.float64),
+        **{f"subject_id modulo {m}": np.asarray(_by_rate(y, ids % m)) for m in (2, 3, 5, 10)},
+    }
+    if any(known):
+        scores["length of patient identifier"] = np.array([len(k) for k in known], dtype=np.float64)
+        scores["order of patient identifiers"] = np.unique(np.array(known), return_inverse=True)[1].astype(np.float64)
+        prefix = np.array(["".join(words(k)[:1]).rstrip("0123456789") for k in known])
+        for name, part in (("start of patient identifier", np.array([k[:1] for k in known])), ("prefix of patient identifier", prefix)):
+            if 1 < len(np.unique(part)) <= 20 and not _are_sites(study, part):
+                scores[name] = _by_rate(y, np.unique(part, return_inverse=True)[1])
+        if _are_sites(study, prefix):
+            for name in ("length of patient identifier", "order of patient identifiers"):
+                del scores[name]
+    best: tuple[float, str] = (0.0, "")
+    for name, score in scores.items():
+        auc, z = area(y, score)
+        if max(auc, 1 - auc) >= 0.7 and abs(z) > 6 and max(auc, 1 - auc) > best[0]:
+            best = (max(auc, 1 - auc), name)
+    runs = {"order of rows": place, "subject_id": ids.argsort(kind="stable")}
+    for name, order in runs.items():
+        sorted_y = y[order]
+        n1, n0 = int(y.sum()), int((y == 0).sum())
+        expected = 2 * n1 * n0 / (n1 + n0) + 1
+        variance = (expected - 1) * (expected - 2) / (n1 + n0 - 1)
+        observed = int((np.diff(sorted_y) != 0).sum()) + 1
+        z = (observed - expected) / np.sqrt(variance)
+        if abs(z) > 8 and abs(observed - expected) / expected > 0.4 and not best[1]:
+            best = (abs(observed - expected) / expected, f"{name} ({observed} runs, {expected:.0f} by chance)")
+    if best[1]:
+        yield Finding(
+            "order_tells", best[1].partition(" (")[0], len(y), (), best[0], f"{best[1]} tells cases from controls ({best[0]:.2f})"
+        )
+
+
+def _are_sites(study: Study, part: NDArray[Any]) -> bool:
+    """Whether a part of the identifiers only names the site, which the card knows and proves by."""
+    if study.card is None or not study.card.proof.site:
+        return False
+    own = study.frame.filter(pl.col("code") == study.card.proof.site).group_by("s").agg(pl.col("text_value").first())
+    where = dict(own.iter_rows())
+    pairs = {(p, where.get(int(s))) for p, s in zip(part.tolist(), study.row_subject, strict=True)}
+    return len(pairs) == len(set(part.tolist())) > 1
+
+
+def _by_rate(y: NDArray[np.int8], group: NDArray[np.int64]) -> Floats:
+    """The share of cases in each row's group; small groups, which any accident fills with cases, are taken together."""
+    _, of, n = np.unique(group, return_inverse=True, return_counts=True)
+    of = np.where(n[of] >= 20, of, len(n))
+    total, cases = np.bincount(of, minlength=len(n) + 1), np.bincount(of, weights=y, minlength=len(n) + 1)
+    share: Floats = (cases / np.maximum(total, 1))[of]
+    return share
+
+
+def _rows(study: Study, said: NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(f"subject {study.rows[i][0]} asked {study.rows[i][1]}" for i in np.flatnonzero(said)[:3])

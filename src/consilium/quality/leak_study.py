@@ -1,0 +1,276 @@
+"""Study: a record, a question and the rows asked, laid out so that every check of time reads the same arrays."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import yaml
+from numpy.typing import NDArray
+
+from consilium.core.card import Card
+from consilium.core.code import concept
+from consilium.core.errors import LawError, UnitError
+from consilium.core.events import SCHEMA
+from consilium.core.features import Features
+from consilium.knowledge import shelf
+from consilium.record import Fold, features
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+HOUR = 3_600_000_000
+NEVER = np.iinfo(np.int64).max
+ALWAYS = np.iinfo(np.int64).min
+_WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?|[一-鿿]+")
+_KEYS = ("subject_id", "time", "available", "code", "numeric_value", "unit", "text_value", "source_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One number a model would see of each row: its name, the codes it is made from (empty where foreign), values with NaN."""
+
+    name: str
+    codes: tuple[str, ...]
+    value: Floats
+    take: str = ""
+    at: NDArray[np.datetime64] | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is checked.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Events in one settled order, so that the order in which they came changes nothing. Beside the record's columns: `t` and
+        `a` (microseconds of time and available, null where null), `k` (first moment at which it had happened and was known),
+        `s` (position of the subject), `origin` (what `source_id` begins with) and `serial` (the number it ends with).
+    subjects : int64 array of shape (m,)
+        Subjects that have events.
+    row_subject : int64 array of shape (n,)
+        Position in `subjects` of each row, -1 where it has no event.
+    as_of : int64 array of shape (n,)
+        Moment of asking, microseconds.
+    y : int8 array of shape (n,)
+        The truth; empty where not given.
+    rows : tuple of (int, datetime)
+        In the order in which they were given.
+    columns : tuple of Column
+        The card's inputs, or the foreign matrix where there is one.
+    folds : tuple of Fold
+        Splits to check.
+    names : mapping of str to str
+        What each code in use is called, code included, in lower case.
+    """
+
+    frame: pl.DataFrame
+    card: Card | None
+    subjects: Ints
+    row_subject: Ints
+    as_of: Ints
+    y: NDArray[np.int8]
+    rows: tuple[tuple[int, Any], ...]
+    columns: tuple[Column, ...]
+    folds: tuple[Fold, ...]
+    foreign: bool
+    names: Mapping[str, str]
+    patients: Mapping[int, str]
+    unread: tuple[str, ...] = ()
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @functools.cached_property
+    def used(self) -> tuple[str, ...]:
+        """Codes that the card reads; every code of the record where there is no card."""
+        if self.card is None:
+            return tuple(sorted(self.frame["code"].unique().to_list()))
+        codes = {code for i in self.card.inputs for code in i.codes} | {self.card.question.trigger}
+        return tuple(sorted(codes & set(self.frame["code"].unique().to_list())))
+
+    @functools.cached_property
+    def dated(self) -> pl.DataFrame:
+        """Events in use that have a time."""
+        return self.frame.filter(pl.col("t").is_not_null() & pl.col("code").is_in(list(self.used)))
+
+    @functools.cached_property
+    def contacts(self) -> pl.DataFrame:
+        """Stays and visits: `s`, `start`, `end` (microseconds; null while open), one row each."""
+        ends = self.frame.filter(pl.col("code").str.starts_with("ENCOUNTER//END//") & pl.col("t").is_not_null())
+        starts = self.frame.filter(
+            pl.col("code").str.starts_with("ENCOUNTER//") & ~pl.col("code").str.starts_with("ENCOUNTER//END//") & pl.col("t").is_not_null()
+        )
+        left = starts.select("s", start="t", form=pl.col("code").str.slice(len("ENCOUNTER//")), at="t").sort("at")
+        right = ends.select("s", end="t", form=pl.col("code").str.slice(len("ENCOUNTER//END//")), at="t").sort("at")
+        joined = left.join_asof(right, on="at", by=["s", "form"], strategy="forward", check_sortedness=False)
+        return joined.select("s", "start", "end").sort("s", "start")
+
+    @functools.cached_property
+    def pairs(self) -> pl.DataFrame:
+        """Every event beside every row of its subject: event columns plus `row`, `as_of`, and `before` (known at the asking)."""
+        asked = pl.DataFrame({"s": self.row_subject, "row": np.arange(len(self.as_of)), "as_of": self.as_of})
+        joined = self.frame.join(asked.filter(pl.col("s") >= 0), on="s", maintain_order="left")
+        return joined.with_columns(before=pl.col("k") <= pl.col("as_of"))
+
+    @functools.cached_property
+    def assumed(self) -> bool:
+        """Whether all that is read carries one assumed date, so that nothing can be said of time."""
+        read = self.dated.filter(~pl.col("code").str.starts_with("MEDS_"))
+        return read.height > 50 and read["t"].n_unique() <= 2
+
+    def name(self, code: str) -> str:
+        """What a code is called, with the code itself, in lower case."""
+        return self.names.get(code, code.lower())
+
+
+def prepare(
+    events: pa.Table,
+    card: Card | None,
+    rows: Sequence[tuple[int, Any]],
+    labels: NDArray[Any],
+    folds: Sequence[Fold],
+    matrix: Features | None,
+    descriptions: Mapping[str, str],
+    patients: Mapping[int, str],
+) -> Study:
+    """Lay a study out.
+
+    Raises
+    ------
+    LawError
+        When columns are missing, or labels or matrix do not fit the rows.
+    """
+    if any(name not in events.schema.names for name in SCHEMA.names):
+        raise LawError("Events lack columns of the record", found=events.schema.names, expected=SCHEMA.names)
+    if len(labels) not in (0, len(rows)) or (matrix is not None and matrix.X.shape[0] != len(rows)):
+        raise LawError("Labels and matrix have one entry a row", found=len(labels), expected=len(rows))
+    frame = _framed(events)
+    subjects = frame["subject_id"].unique().sort().to_numpy()
+    frame = frame.with_columns(s=pl.Series(np.searchsorted(subjects, frame["subject_id"].to_numpy()), dtype=pl.Int64))
+    asked = np.array([s for s, _ in rows], dtype=np.int64)
+    at = np.minimum(np.searchsorted(subjects, asked), max(len(subjects) - 1, 0))
+    row_subject = np.where(subjects[at] == asked, at, -1) if len(subjects) else np.full(len(asked), -1)
+    as_of = np.array([moment for _, moment in rows], dtype="datetime64[us]").astype(np.int64)
+    columns, unread = _columns(events, card, rows, matrix)
+    names = {code: f"{descriptions.get(code, '')} {_known_as(code)} {code}".lower() for code in frame["code"].unique().to_list()}
+    return Study(
+        frame, card, subjects, row_subject, as_of, np.asarray(labels, dtype=np.int8), tuple(rows), columns, tuple(folds),
+        matrix is not None, names, patients, unread,
+    )  # fmt: skip
+
+
+def _framed(events: pa.Table) -> pl.DataFrame:
+    frame = pl.DataFrame(pl.from_arrow(events.select(SCHEMA.names)))
+    source = pl.col("source_id").fill_null("")
+    t, a = pl.col("time").dt.timestamp("us"), pl.col("available").dt.timestamp("us")
+    known = (
+        pl.when(pl.col("time").is_not_null() & pl.col("available").is_null())
+        .then(NEVER)
+        .otherwise(pl.max_horizontal(t.fill_null(ALWAYS), a.fill_null(ALWAYS)))
+    )
+    return frame.sort(_KEYS, nulls_last=False).with_columns(
+        t=t,
+        a=a,
+        k=known,
+        origin=source.str.extract(r"^([^/#:|]*)", 1).fill_null(""),
+        serial=source.str.extract(r"(\d{1,17})$", 1).cast(pl.Int64),
+    )
+
+
+def _columns(
+    events: pa.Table, card: Card | None, rows: Sequence[tuple[int, Any]], matrix: Features | None
+) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    codes = {i.name: (i.codes, i.take) for i in card.inputs} if card else {}
+    if matrix is not None:
+        found = []
+        for j, name in enumerate(matrix.names):
+            own, take = codes.get(name, ((), ""))
+            found.append(Column(name, own, matrix.X[:, j].astype(np.float64), take, None if matrix.times is None else matrix.times[:, j]))
+        return tuple(found), ()
+    if card is None or not rows:
+        return (), ()
+    found, unread = [], []
+    for i in card.inputs:
+        try:
+            X = features(events, (i,), list(rows)).X[:, 0].astype(np.float64)
+        except UnitError as error:
+            unread.append(f"{i.name}: {error}")
+            continue
+        found.append(Column(i.name, i.codes, X, i.take))
+    return tuple(found), tuple(unread)
+
+
+def _known_as(code: str) -> str:
+    found = shelf().codes.get(concept(code))
+    return found.name if found else ""
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in lower case.
+
+    Examples
+    --------
+    >>> words("DNR order, day 2")
+    ['dnr', 'order', 'day', '2']
+    """
+    return _WORD.findall(text.lower().replace("_", " "))
+
+
+def says(text: str, phrases: Sequence[str]) -> str:
+    """The first of the phrases that a text holds as whole words, or empty.
+
+    Examples
+    --------
+    >>> says("CONSILIUM//length-of-stay", ["length of stay"])
+    'length of stay'
+    """
+    padded = f" {' '.join(words(text))} "
+    return next((p for p in phrases if f" {' '.join(words(p))} " in padded), "")
+
+
+@functools.cache
+def process() -> Mapping[str, Any]:
+    """What is known of how hospitals write things down (`leak_process.yaml`)."""
+    found: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / "leak_process.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def area(y: NDArray[Any], score: Floats) -> tuple[float, float]:
+    """Area under the ROC curve, ties counted half, and its distance from chance in standard errors under no association."""
+    event = y > 0
+    n1, n0 = int(event.sum()), int((~event).sum())
+    if not n1 or not n0:
+        return 0.5, 0.0
+    _, of_row, counts = np.unique(score, return_inverse=True, return_counts=True)
+    upto = np.cumsum(counts)
+    rank = (upto - (counts - 1) / 2)[of_row]
+    auc = (rank[event].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
+    ties = float((counts.astype(np.float64) ** 3 - counts).sum())
+    n = n1 + n0
+    variance = (n + 1 - ties / (n * (n - 1))) / (12 * n1 * n0)
+    return float(auc), float((auc - 0.5) / np.sqrt(variance)) if variance > 0 else 0.0
+
+
+def ranked(values: Floats) -> Floats:
+    """Ranks, ties averaged."""
+    _, of, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle: Floats = (np.cumsum(counts) - (counts - 1) / 2)[of]
+    return middle
+
+
+def spread(a: Floats, b: Floats) -> float:
+    """Rank correlation of two arrays, 0 where either is constant."""
+    return together(ranked(a), ranked(b))
+
+
+def together(a: Floats, b: Floats) -> float:
+    """Correlation of two arrays, 0 where either is constant."""
+    x, z = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((x @ x) * (z @ z)))
+    return float(x @ z) / size if len(a) > 2 and size > 0 else 0.0

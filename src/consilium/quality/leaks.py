@@ -1,0 +1,185 @@
+"""Leaks: find the ways in which the future, or the answer, has reached what a model is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from consilium.core.card import Card
+from consilium.core.errors import CardError
+from consilium.core.features import Features
+from consilium.quality.leak_clock import clock
+from consilium.quality.leak_cohort import cohort_findings
+from consilium.quality.leak_encoding import encoding
+from consilium.quality.leak_future import future
+from consilium.quality.leak_label import label
+from consilium.quality.leak_report import Finding, LeakReport
+from consilium.quality.leak_split import split_findings
+from consilium.quality.leak_study import Study, prepare
+from consilium.quality.leak_zone import zone
+from consilium.record import Cohort, Fold, Record, cohort
+
+MOST = 5_000_000
+"""Events read of a record; of a larger one whole subjects are left out, which the report says."""
+
+_CHECKS = (clock, zone, label, future, cohort_findings, encoding, split_findings)
+
+
+class HasEvents(Protocol):
+    """A record, or a view of one."""
+
+    def events(self) -> Iterator[pa.Table]:
+        """Tables of events, all of a patient in one."""
+
+
+class HasCases(Protocol):
+    """Patients with a known answer, as a learner gets them."""
+
+    @property
+    def features(self) -> Features:
+        """The numbers, and who was asked when."""
+
+    @property
+    def y(self) -> NDArray[np.int8]:
+        """The truth of each row."""
+
+
+def check_time(
+    record_or_events: HasEvents | pa.Table,
+    card: Card | None,
+    asked: Cohort | tuple[Sequence[tuple[int, datetime]], Sequence[int] | NDArray[Any]] | None = None,
+    splits: Fold | Sequence[Fold] | None = None,
+    *,
+    matrix: Features | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    patients: Mapping[int, str] | None = None,
+) -> LeakReport:
+    """Look for leaks of time in a study.
+
+    Parameters
+    ----------
+    record_or_events : record, view, or pyarrow.Table in `SCHEMA` columns
+    card : Card or None
+        The question and the inputs; None looks at the clock of every code, and at nothing else.
+    asked : Cohort, or (rows, labels), optional
+        Who was asked when, and the truth; by default what the card's question finds in the events.
+    splits : Fold or sequence of Fold, optional
+        Positions in the rows that are learned from and proven on.
+    matrix : Features, optional
+        A feature table made elsewhere, of the same rows; it is looked at in place of the card's own inputs.
+    descriptions : mapping of str to str, optional
+        What codes are called; a record brings its own.
+    patients : mapping of int to str, optional
+        The sender's identifier of each subject; a record brings its own.
+
+    Returns
+    -------
+    LeakReport
+        The order of events changes nothing in it.
+
+    Raises
+    ------
+    LawError
+        When columns are missing, or labels or matrix do not fit the rows.
+
+    Examples
+    --------
+    >>> from consilium.core.events import table
+    >>> day = datetime(2026, 1, 3)
+    >>> event = {"subject_id": 1, "time": day, "available": None, "code": "LOINC//2524-7", "numeric_value": 2.5, "unit": "mmol/L"}
+    >>> [finding.kind for finding in check_time(table([event]), None).findings]
+    ['no_availability']
+    """
+    events, notes = _events(record_or_events)
+    if isinstance(record_or_events, Record):
+        descriptions = descriptions or record_or_events.descriptions()
+        patients = patients or {subject: name for name, subject in record_or_events.patients()}
+    rows, labels = _asked(events, card, asked, notes)
+    folds = () if splits is None else (splits,) if isinstance(splits, Fold) else tuple(splits)
+    study = prepare(events, card, rows, labels, folds, matrix, descriptions or {}, patients or {})
+    return _report(study, notes)
+
+
+def check_time_of(specialist: Card | Any, record: HasEvents, splits: Fold | Sequence[Fold] | None = None) -> LeakReport:
+    """Look for leaks of time in a record with a specialist's eyes: what `consilium check-time` prints.
+
+    Parameters
+    ----------
+    specialist : Card, or whatever has `.seat.card`
+        A specialist that is seated, or the card of one that is not.
+    record : record or view
+    """
+    card = specialist if isinstance(specialist, Card) else specialist.seat.card
+    return check_time(record, card, splits=splits)
+
+
+def leak_reasons(card: Card, events: pa.Table | Iterable[pa.Table], cases: HasCases) -> tuple[str, ...]:
+    """Why a model should not be trained on or proven by these cases; empty when no leak is found.
+
+    Parameters
+    ----------
+    card : Card
+    events : pyarrow.Table, or several, in `SCHEMA` columns
+        The events the cases were found in.
+    cases : Cases
+        As `specialists.cases` gives them; their features are the card's inputs.
+    """
+    whole = events if isinstance(events, pa.Table) else pa.concat_tables(list(events))
+    report = check_time(whole, card, (cases.features.rows, cases.y))
+    return tuple(f"{f.kind} in {f.where}: {f.detail}. {f.do()}" for f in report.findings)
+
+
+def _events(given: HasEvents | pa.Table) -> tuple[pa.Table, list[str]]:
+    if isinstance(given, pa.Table):
+        return given, []
+    shards = list(given.events())
+    total = sum(s.num_rows for s in shards)
+    if not shards or total <= MOST:
+        return (pa.concat_tables(shards) if shards else pa.table({})), []
+    keep = max(1, round(1000 * MOST / total))
+    kept = [s.filter(pa.array((s["subject_id"].to_numpy() % 1009) % 1000 < keep)) for s in shards]
+    return pa.concat_tables(kept), [f"{keep / 10:.1f} % of subjects were looked at: the record holds {total} events"]
+
+
+def _asked(events: pa.Table, card: Card | None, asked: Any, notes: list[str]) -> tuple[tuple[tuple[int, datetime], ...], NDArray[np.int8]]:
+    nobody = np.zeros(0, dtype=np.int8)
+    if asked is None:
+        if card is None:
+            return (), nobody
+        try:
+            asked = cohort(events, card.question)
+        except CardError as error:
+            notes.append(f"Nobody could be asked: {error}")
+            return (), nobody
+    rows, labels = (asked.rows, asked.labels) if isinstance(asked, Cohort) else asked
+    kept = np.asarray(labels, dtype=np.int8)
+    if len(rows) and events.num_rows:
+        held = set(pc.unique(events["subject_id"]).to_pylist())
+        lost = sum(s not in held for s, _ in rows)
+        if lost:
+            notes.append(f"{lost} rows are about subjects without events")
+    return tuple((int(s), at) for s, at in rows), kept
+
+
+def _report(study: Study, notes: list[str]) -> LeakReport:
+    found: dict[tuple[str, str], Finding] = {}
+    for check in _CHECKS:
+        for finding in check(study):
+            found.setdefault((finding.kind, finding.where), finding)
+    if study.assumed:
+        notes.append("All that is read carries one assumed date: nothing can be said of when it was known")
+    if study.card is not None and not len(study.rows):
+        notes.append("Nobody was asked: inputs were not held against answers")
+    if len(study.y) and min(int(study.y.sum()), int((study.y == 0).sum())) < 10:
+        notes.append("Fewer than ten cases or ten controls: inputs were not held against answers")
+    if study.card is not None and not study.folds:
+        notes.append("No split was given: nothing can be said of patients on both sides")
+    notes += [f"An input could not be read: {text}" for text in study.unread]
+    ordered = tuple(sorted(found.values(), key=lambda f: (f.kind, f.where)))
+    return LeakReport(ordered, tuple(notes), study.frame.height, len(study.rows))

@@ -1,0 +1,187 @@
+"""Leaks of time: planted ones are found where they lie, honest studies are not suspected, and order changes nothing."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from consilium.core.card import Bar, Card, Input, Question
+from consilium.core.errors import LawError
+from consilium.core.events import table
+from consilium.core.features import Features
+from consilium.intake import ingest
+from consilium.quality.leak_report import Finding, kinds
+from consilium.quality.leaks import check_time, check_time_of, leak_reasons
+from consilium.record import Fold, folds, site_folds
+from consilium.specialists.card_file import read_card
+from consilium.specialists.cases import cases
+from consilium.specialists.roster import folder_of
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+planted = pytest.importorskip("planted")
+planted_kinds = pytest.importorskip("planted_kinds")
+
+SOME = {
+    "labs_known_when_drawn": 31,
+    "bills_at_admission": 32,
+    "no_availability": 33,
+    "laboratory_in_another_zone": 34,
+    "onset_for_recording": 35,
+    "near_perfect_score": 36,
+    "outcome_in_note": 37,
+    "max_of_stay_at_admission": 38,
+    "length_of_stay": 39,
+    "window_mean_both_sides": 40,
+    "target_encoded_ward": 41,
+    "standardised_with_test": 42,
+    "same_chart_under_two_names": 43,
+    "asked_six_hours_before_onset": 44,
+    "survived_two_days": 45,
+    "file_sorted_by_outcome": 46,
+}
+"""Kinds and the seeds of the hospitals they are planted in; none of them is a seed of the benchmark."""
+
+
+def looked_at(w, events: pa.Table | None = None):
+    given = w.table() if events is None else events
+    asked = (w.rows(), w.labels())
+    return check_time(given, w.card(), asked, w.folds(), matrix=w.matrix(), descriptions=w.descriptions, patients=w.patients())
+
+
+@pytest.mark.parametrize("kind", SOME)
+def test_a_planted_leak_is_found_where_it_lies(kind: str) -> None:
+    w = planted.hospital(SOME[kind])
+    w.columns = w.own_columns() if kind in planted_kinds.MATRIX else None
+    places = planted_kinds.KINDS[kind](w)
+    found = looked_at(w).findings
+    assert any(place in finding.where for finding in found for place in places), found
+    for finding in found:
+        assert finding.count > 0 and finding.detail and finding.means("zh") and finding.do("en")
+
+
+@pytest.mark.parametrize("seed", [51, 52, 53])
+def test_an_honest_hospital_is_not_suspected(seed: int) -> None:
+    report = looked_at(planted.hospital(seed))
+    assert report.passes, report.text()
+    assert report.rows > 100 and report.events > 1000
+
+
+def test_the_order_of_events_changes_nothing() -> None:
+    w = planted.hospital(61)
+    w.columns = None
+    planted_kinds.KINDS["bills_at_admission"](w)
+    planted_kinds.KINDS["correction_at_first_time"](w)
+    events = w.table()
+    shuffled = events.take(pa.array(np.random.default_rng(0).permutation(events.num_rows)))
+    one, other = looked_at(w, events), looked_at(w, shuffled)
+    assert one == other and one.findings
+
+
+def test_the_example_ward_has_no_leak(tmp_path: Path) -> None:
+    record = ingest([str(ROOT / "examples" / "ward" / "*.json")], tmp_path / "ward")
+    assert check_time(record, None).findings == ()
+    report = check_time_of(read_card(folder_of("heart_disease") / "card.yaml"), record)
+    assert report.findings == () and any("Nobody was asked" in note for note in report.notes)
+
+
+def test_breast_aspirates_have_no_leak_but_no_dates_either() -> None:
+    from consilium.cli.verbs import training_data
+
+    folder = folder_of("breast_mass")
+    card = read_card(folder / "card.yaml")
+    with training_data(folder, None) as (record, _):
+        events = pa.concat_tables(list(record.events()))
+        found = cases(card, events)
+        report = check_time(record, card, splits=list(folds(found.y, 5, subjects=found.subjects)))
+    assert report.findings == () and any("one assumed date" in note for note in report.notes)
+    assert leak_reasons(card, events, found) == ()
+
+
+def test_heart_disease_at_four_hospitals_has_no_leak_but_a_random_split_is_not_a_split_by_site(unzipped) -> None:
+    from consilium.cli.verbs import training_data
+
+    folder = folder_of("heart_disease")
+    card = read_card(folder / "card.yaml")
+    with training_data(folder, unzipped("uci_heart")) as (record, _):
+        found = cases(card, pa.concat_tables(list(record.events())))
+        honest = check_time(record, card, splits=list(site_folds(found.groups["site"], subjects=found.subjects)))
+        mixed = check_time(record, card, splits=next(iter(folds(found.y, 5, subjects=found.subjects))))
+    assert honest.findings == () and any("one assumed date" in note for note in honest.notes)
+    assert [f.kind for f in mixed.findings] == ["site_in_both"]
+
+
+def small_card(target: tuple[timedelta, timedelta]) -> Card:
+    question = Question("ENCOUNTER//EMER", "LOINC//2524-7", target, positive_from=4.0)
+    inputs = (Input("pulse", ("LOINC//8867-4",), "/min"),)
+    bar = Bar(0.5, (0.0, 2.0), 1.0)
+    return Card(
+        "lactate",
+        "1",
+        {"en": "High lactate", "zh": "高乳酸"},
+        "SNOMED//91302008",
+        question,
+        inputs,
+        "logistic",
+        "",
+        "all",
+        "none",
+        bar,
+        ("s",),
+    )
+
+
+def test_a_window_before_the_asking_is_told_by_the_card_alone() -> None:
+    day = datetime(2026, 1, 2)
+    events = table([{"subject_id": 1, "time": day, "available": day, "code": "ENCOUNTER//EMER"}])
+    report = check_time(events, small_card((timedelta(hours=-6), timedelta(days=1))), ([(1, day)], [1]))
+    assert [f.kind for f in report.findings] == ["target_before_asking"]
+    assert check_time(events, small_card((timedelta(0), timedelta(days=1))), ([(1, day)], [1])).findings == ()
+
+
+def test_reasons_name_the_leak() -> None:
+    w = planted.hospital(62)
+    w.columns = None
+    planted_kinds.KINDS["constant_of_class"](w)
+    reasons = leak_reasons(w.card(), w.table(), cases(w.card(), w.table()))
+    assert any(r.startswith("too_good in flag") for r in reasons)
+
+
+def test_a_patient_on_both_sides_is_counted() -> None:
+    w = planted.hospital(63)
+    w.columns = None
+    train, test = w.folds()
+    report = check_time(w.table(), w.card(), (w.rows(), w.labels()), Fold(train, np.concatenate([test, train[:4]])))
+    assert [(f.kind, f.count) for f in report.findings if f.kind == "patient_in_both"] == [("patient_in_both", 4)]
+
+
+def test_labels_and_matrix_must_fit_the_rows() -> None:
+    day = datetime(2026, 1, 2)
+    events = table([{"subject_id": 1, "time": day, "available": day, "code": "ENCOUNTER//EMER"}])
+    card = small_card((timedelta(0), timedelta(days=1)))
+    with pytest.raises(LawError, match="one entry a row"):
+        check_time(events, card, ([(1, day)], [1, 0]))
+    lone = Features(np.zeros((2, 1), np.float32), ("x",), ("1",), ((1, day), (1, day)), np.ones((2, 1), np.bool_))
+    with pytest.raises(LawError, match="one entry a row"):
+        check_time(events, card, ([(1, day)], [1]), matrix=lone)
+
+
+def test_every_kind_is_described_in_both_languages_and_no_other_can_be_reported() -> None:
+    assert len(kinds()) >= 30
+    for parts in kinds().values():
+        assert set(parts) == {"means", "evidence", "do"}
+    with pytest.raises(LawError, match="nobody has described"):
+        Finding("a_new_kind", "x", 1, (), 0.0)
+
+
+def test_every_kind_that_the_checks_can_report_is_described_and_every_description_is_used() -> None:
+    import re
+
+    folder = ROOT / "src" / "consilium" / "quality"
+    said = set(re.findall(r'Finding\(\s*"([a-z_]+)"', "".join(p.read_text(encoding="utf-8") for p in folder.glob("leak*.py"))))
+    assert said == set(kinds())

@@ -1,0 +1,111 @@
+"""Score: the same numbers and the same silences for a whole record as for one patient at the bedside."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from consilium.cli.verbs import example_ward
+from consilium.core.consultation import Absence
+from consilium.core.errors import LawError, RecordError
+from consilium.council.phrase import phrases
+from consilium.intake import ingest
+from consilium.knowledge import shelf
+from consilium.record import Record, features
+from consilium.specialists import roster
+from consilium.specialists.examine import examine
+from consilium.specialists.roster import Specialist
+from consilium.specialists.score import COLUMNS, NOT_RAISED, OUTSIDE_TRAINING, score
+
+SEATED = roster().seated
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    return ingest([example_ward()], tmp_path_factory.mktemp("score") / "ward")
+
+
+def _at_the_bedside(specialist: Specialist, record: Record, patient_id: str, as_of: datetime) -> tuple[object, ...]:
+    patient = record.patient(patient_id, as_of)
+    subject = dict(record.patients())[patient_id]
+    matrix = features(patient.events, specialist.seat.card.inputs, [(subject, patient.as_of)], trace=True)
+    outcome = examine(specialist, patient, matrix, phrases("en", shelf())).outcome
+    if isinstance(outcome, Absence):
+        return (NOT_RAISED, None, None, None)
+    return ("abstained" if outcome.abstained else "answered", outcome.probability, outcome.low, outcome.high)
+
+
+@pytest.mark.parametrize("specialist", SEATED, ids=lambda s: s.name)
+def test_a_record_is_scored_as_each_patient_is_at_the_bedside(specialist: Specialist, ward: Record, tmp_path: Path) -> None:
+    written = score(ward, specialist, tmp_path / "scores")
+    rows = written.read()
+    assert rows.schema.equals(COLUMNS)
+    ids = {subject: patient for patient, subject in ward.patients()}
+    assert sorted(rows["subject_id"].to_pylist()) == sorted(ids)
+    kinds = set()
+    for row in rows.to_pylist():
+        kind, probability, low, high = _at_the_bedside(specialist, ward, ids[row["subject_id"]], row["as_of"])
+        said = row["abstained"] if row["abstained"] in (None, NOT_RAISED) else "abstained"
+        assert (said or "answered") == kind
+        kinds.add(kind)
+        found = [row[key] for key in ("probability", "low", "high")]
+        if kind == "answered":
+            np.testing.assert_allclose(found, [probability, low, high], rtol=1e-12)
+        else:
+            assert found == [None, None, None]
+    assert {"answered", NOT_RAISED} <= kinds, "a test that meets only one outcome proves little"
+    assert sum(written.counts.values()) == written.rows == len(ids)
+
+
+@pytest.mark.parametrize("specialist", SEATED[:1], ids=lambda s: s.name)
+def test_moments_that_are_given(specialist: Specialist, ward: Record, tmp_path: Path) -> None:
+    latest = score(ward, specialist, tmp_path / "latest").read()
+    pairs = list(zip(latest["subject_id"].to_pylist(), latest["as_of"].to_pylist(), strict=True))
+    earlier = [(subject, at - timedelta(days=9_000)) for subject, at in pairs]
+    both = score(ward, specialist, tmp_path / "both", moments=[*pairs, *earlier], workers=2).read()
+    late = both.filter(
+        pa.array([(s, at) in set(pairs) for s, at in zip(both["subject_id"].to_pylist(), both["as_of"].to_pylist(), strict=True)])
+    )
+    assert late.sort_by("subject_id").equals(latest.sort_by("subject_id"))
+    assert both.num_rows == 2 * latest.num_rows
+    assert set(both["abstained"].to_pylist()) >= {None, NOT_RAISED}
+    one = score(ward, specialist, tmp_path / "one", moments=datetime(2100, 1, 1)).read()
+    assert sorted(one["subject_id"].to_pylist()) == sorted(s for s, _ in pairs)
+    with pytest.raises(LawError, match="columns"):
+        score(ward, specialist, tmp_path / "no", moments=pa.table({"subject_id": [1]}))
+
+
+@pytest.mark.parametrize("specialist", SEATED[:1], ids=lambda s: s.name)
+def test_scores_of_one_specialist_are_not_gone_on_with_by_another(specialist: Specialist, ward: Record, tmp_path: Path) -> None:
+    first = score(ward, specialist, tmp_path / "scores")
+    again = score(ward, specialist, tmp_path / "scores")
+    assert again.already == len(first.files) and again.counts == first.counts and again.rows == first.rows
+    with pytest.raises(RecordError, match="something else"):
+        score(ward, SEATED[1], tmp_path / "scores")
+
+
+def test_a_value_beyond_training_is_named(ward: Record, tmp_path: Path) -> None:
+    from consilium.specialists.score import scores
+
+    specialist = SEATED[0]
+    card = specialist.seat.card
+    limits = specialist.model.meta["limits"]
+    n = len(card.inputs)
+    X = np.array([limits["max"], limits["max"]], dtype=np.float32)
+    X[1, 0] = X[1, 0] * 2 + 1
+    from consilium.core.features import Features
+
+    rows = ((1, datetime(2026, 1, 1)), (2, datetime(2026, 1, 1)))
+    matrix = Features(X, tuple(i.name for i in card.inputs), ("1",) * n, rows, np.ones_like(X, dtype=bool))
+    age = np.mean(card.population.age)
+    who = np.array([[age, "F" in card.population.sexes, "F" not in card.population.sexes]] * 2, dtype=np.float32)
+    found = scores(
+        card, specialist.model, matrix, Features(who, ("age", "female", "male"), ("a", "1", "1"), rows, np.ones_like(who, dtype=bool))
+    )
+    assert found.abstained.tolist() == [None, OUTSIDE_TRAINING]
+    assert found.about.tolist() == [None, card.inputs[0].name]
+    assert np.isnan(found.probability[1]) and 0 <= found.low[0] <= found.probability[0] <= found.high[0] <= 1
