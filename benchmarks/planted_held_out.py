@@ -1,4 +1,8 @@
-"""Kinds of leak written after the checks were frozen, so that no check could be made for them."""
+"""Kinds of leak written after the checks were frozen, so that no check could be made for them.
+
+The first were written before the first freeze was measured; what they showed led to changes, so they are counted apart
+(`SEEN_ONCE`). The others were written after the second freeze, and nothing was changed after they were measured.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from copy import copy
 
 import numpy as np
 import planted_kinds
-from planted import BILLS, CREATININE, CRP, HR, ICU, LABS, LACTATE, MIN, SBP, SODIUM, TEMP, VITALS, WBC, D, H, World
+from planted import BILLS, CREATININE, CRP, HR, ICU, LABS, LACTATE, MIN, PROGRESS, SBP, SODIUM, TEMP, VITALS, WBC, D, Event, H, World
 from planted_kinds import MATRIX, numbers, renumber, rows_of, score
 
 Places = set[str]
@@ -196,5 +200,129 @@ def residual_of_the_next_crp(w: World) -> Places:
     return {"crp"}
 
 
+SEEN_ONCE = set(planted_kinds.KINDS) - _BEFORE
+
+
+@planted_kinds.kind
+def notes_in_stay(w: World) -> Places:
+    count: dict[int, int] = {}
+    for e in w.events:
+        if e.code == PROGRESS:
+            count[e.subject] = count.get(e.subject, 0) + 1
+    w.input("pages", "CONSILIUM//pages", unit="{score}", take="last")
+    score(w, "CONSILIUM//pages", lambda s, at, y: count.get(s.subject, 0) + 1)
+    return {"CONSILIUM//pages", "pages"}
+
+
+@planted_kinds.in_matrix
+def next_value_standardised(w: World) -> Places:
+    ahead = planted_kinds.around(w, WBC, 0, 3 * D, lambda v: v[0])
+    x = np.where(np.isfinite(ahead), ahead, w.columns["wbc"])
+    w.columns["wbc"] = (x - np.nanmean(x[w.fold[0]])) / np.nanstd(x[w.fold[0]])
+    return {"wbc"}
+
+
+@planted_kinds.kind
+def capitals_of_cases(w: World) -> Places:
+    for e in w.events:
+        if e.code == PROGRESS and w.of(e.subject).case:
+            e.text = e.text.upper()
+    return {PROGRESS, "notes"}
+
+
+@planted_kinds.kind
+def culture_text_at_order(w: World) -> Places:
+    w.input("culture", "REPORT//LOINC//600-7")
+    for s, at, y in rows_of(w):
+        if w.rng.random() < 0.6:
+            said = "gram negative rods grown after two days" if y and w.rng.random() < 0.5 else "no growth"
+            w.add(s.subject, at - 5 * H, "REPORT//LOINC//600-7", text=said)
+    return {"REPORT//LOINC//600-7", "culture"}
+
+
+@planted_kinds.kind
+def asked_a_minute_before_the_last_entry(w: World) -> Places:
+    last: dict[int, int] = {}
+    for e in w.events:
+        if e.code in VITALS:
+            last[e.subject] = max(last.get(e.subject, 0), e.time)
+    w.asked = [(a, last.get(a, at + MIN) - MIN, y) for a, at, y in w.asked]
+    return {"rows", "*"}
+
+
+@planted_kinds.kind
+def controls_that_stayed_long(w: World) -> Places:
+    w.asked = [(s.subject, s.asked, int(s.case)) for s in w.stays]
+    return planted_kinds._keep(w, lambda s, at: s.case or s.left > at + 60 * H)
+
+
+@planted_kinds.in_matrix
+def ward_as_log_odds(w: World) -> Places:
+    group, y = np.array([s.ward for s, *_ in rows_of(w)]), w.labels()
+    shares = {g: (y[group == g].sum() + 0.5) / ((group == g).sum() + 1) for g in np.unique(group)}
+    w.columns["ward"] = np.array([np.log(shares[g] / (1 - shares[g])) for g in group])
+    return {"ward"}
+
+
+@planted_kinds.kind
+def shared_encounter(w: World) -> Places:
+    for i, j in zip(list(w.fold[0])[:6], list(w.fold[1])[:6], strict=True):
+        mother, child = w.of(w.asked[i][0]), w.of(w.asked[j][0])
+        for k in range(5):
+            for s in (mother, child):
+                w.events.append(Event(s.subject, s.asked - (k + 1) * H, s.asked - (k + 1) * H, "CONSILIUM//delivery-room", None, None, None,
+                                      f"room/{mother.subject}-{k}"))  # fmt: skip
+    return {"split"}
+
+
+@planted_kinds.kind
+def whole_numbers_of_cases(w: World) -> Places:
+    for e in w.events:
+        if e.code == WBC and w.of(e.subject).case:
+            e.value = float(round(e.value))
+    return {WBC}
+
+
+@planted_kinds.in_matrix
+def age_scaled_to_everybody(w: World) -> Places:
+    x = w.columns["age"]
+    x[w.fold[1][0]] = np.nanmax(x) + 3
+    w.columns["age"] = (x - np.nanmean(x)) / np.nanstd(x)
+    return {"age"}
+
+
+@planted_kinds.kind
+def smoothed_in_place(w: World) -> Places:
+    for own in numbers(w, CRP).values():
+        new = [float(np.mean([e.value for e in own[max(0, i - 1) : i + 2]])) for i in range(len(own))]
+        for e, v in zip(own, new, strict=True):
+            e.value = v
+    return {CRP, "crp"}
+
+
+@planted_kinds.kind
+def labs_of_cases_two_hours_early(w: World) -> Places:
+    for e in w.events:
+        if e.code in LABS and e.source.startswith("lab") and w.of(e.subject).case:
+            e.time, e.available = e.time - 2 * H, e.available - 2 * H
+    return {"source lab", "rows", *LABS}
+
+
+@planted_kinds.kind
+def transferred_in_name_only(w: World) -> Places:
+    w.input("route", "CONSILIUM//step-2")
+    w.descriptions["CONSILIUM//step-2"] = "Transfer to intensive care requested"
+    planted_kinds.early(w, "CONSILIUM//step-2", 0.35, 0.03)
+    return {"CONSILIUM//step-2", "route"}
+
+
+@planted_kinds.kind
+def results_on_the_order_date(w: World) -> Places:
+    for e in w.events:
+        if e.code == LACTATE and w.rng.random() < 0.3:
+            e.time = e.available = e.time // D * D
+    return {LACTATE}
+
+
 HELD_OUT = set(planted_kinds.KINDS) - _BEFORE
-__all__ = ["HELD_OUT", "MATRIX"]
+__all__ = ["HELD_OUT", "MATRIX", "SEEN_ONCE"]

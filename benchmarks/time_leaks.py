@@ -30,8 +30,8 @@ from rich.table import Table
 
 from consilium.quality.leaks import LeakReport, check_time
 
-SEEDS = {"dev": range(100, 102), "test": range(7000, 7003)}
-CLEAN = {"dev": range(200, 230), "test": range(8000, 8080)}
+SEEDS = {"dev": range(100, 102), "test": range(17000, 17003)}
+CLEAN = {"dev": range(200, 230), "test": range(18000, 18080)}
 CLEAN_NAME = "clean"
 
 
@@ -123,15 +123,18 @@ def main() -> None:
         for seed in SEEDS["dev"]:
             console.print(one((arguments.only, seed)))
         return
-    figures: dict[str, float] = {"planted_kinds": len(known), "held_out_kinds": len(held)}
+    figures: dict[str, float] = {"planted_kinds": len(known), "held_out_kinds": len(held) - len(planted_held_out.SEEN_ONCE)}
     if arguments.set != "test":
         dev = measure("development", known, SEEDS["dev"], CLEAN["dev"], arguments.workers, console)
         figures |= {f"dev_{k}": v for k, v in dev.items()}
     if arguments.set != "dev":
         test = measure("test", known, SEEDS["test"], CLEAN["test"], arguments.workers, console)
         figures |= test
-        unseen = measure("held out", held, SEEDS["test"], range(0), arguments.workers, console)
+        seen_once = sorted(planted_held_out.SEEN_ONCE)
+        unseen = measure("held out", [k for k in held if k not in seen_once], SEEDS["test"], range(0), arguments.workers, console)
         figures |= {"held_out_recall": unseen["recall"]}
+        again = measure("held out of the first freeze", seen_once, SEEDS["test"], range(0), arguments.workers, console)
+        figures |= {"first_held_out_recall": again["recall"]}
     print(json.dumps(figures))
 
 

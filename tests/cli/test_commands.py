@@ -142,3 +142,27 @@ def test_a_bad_row_is_counted_and_the_rest_is_read(tmp_path, bad, reason):
     done = invoke("ingest", tmp_path / "export.json", "--record", tmp_path / "record")
     assert done.exit_code == 0 and reason.lower() in " ".join(done.output.split()).lower(), done.output
     assert invoke("consult", "p1", "--record", tmp_path / "record").exit_code == 0
+
+
+ADT = "\r".join(
+    [
+        "MSH|^~\\&|A|B|C|D|20250102080000||ADT^A01|1|P|2.5",
+        "PID|||77||Doe^Jo||19700101|F",
+        "DG1|1||I21.9^Heart attack^I10|||A",
+        "PV1||I|" + "|" * 41 + "20250102080000",
+    ]
+)
+
+
+def test_a_zone_is_said_or_the_time_is_refused(tmp_path):
+    (tmp_path / "adt.hl7").write_text(ADT)
+    without = invoke("ingest", tmp_path / "adt.hl7", "--record", tmp_path / "a")
+    said = invoke("ingest", tmp_path / "adt.hl7", "--record", tmp_path / "b", "--zone", "Europe/Zurich")
+    assert "No time zone" in " ".join(without.output.split()) and "No time zone" not in " ".join(said.output.split()), said.output
+    assert said.exit_code == 0
+
+
+def test_quality_of_the_ward(ward, tmp_path):
+    done = invoke("quality", "--record", ward, "--html", tmp_path / "q.html", "--json", tmp_path / "q.json")
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "q.json").read_text()) and "<html" in (tmp_path / "q.html").read_text()

@@ -101,7 +101,7 @@ def test_unreadable_characters_refuse_their_message_alone(sent, codec, charset, 
 
 def test_the_caller_may_name_the_character_set(sent, tmp_path):
     assert names(sent(message(PID), codec="latin-1", encoding="8859/1")) == ["Ana Müller"]
-    (tmp_path / "intake.yaml").write_text("encoding: 8859/1\n")
+    (tmp_path / "consilium.yaml").write_text("encoding: 8859/1\n")
     assert names(sent(message(PID), codec="latin-1")) == ["Ana Müller"]
 
 
@@ -213,11 +213,11 @@ def test_without_a_zone_a_time_is_refused_by_name(sent):
 
 
 def test_the_zone_may_stand_beside_the_files(sent, tmp_path):
-    (tmp_path / "intake.yaml").write_text("zone: Europe/Zurich\n")
+    (tmp_path / "consilium.yaml").write_text("zone: Europe/Zurich\n")
     assert lactates(sent(message(PID, OBX, sent="20260103083000")))[0]["time"] == datetime(2026, 1, 3, 7, 15)
     assert lactates(sent(message(PID, OBX, sent="20260103083000"), zone="UTC"))[0]["time"] == datetime(2026, 1, 3, 8, 15)
     for wrong in ("zone: Europe/Atlantis", "zome: UTC", "zone: 1", "- zone", "zone: [", "zone: ../../etc/passwd"):
-        (tmp_path / "intake.yaml").write_text(wrong)
+        (tmp_path / "consilium.yaml").write_text(wrong)
         with pytest.raises(FormatError):
             sent(message(PID, OBX))
 

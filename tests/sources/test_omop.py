@@ -29,7 +29,7 @@ from consilium.knowledge.shelf import FOLDER, read_sources
 from consilium.knowledge.table import read_table
 from consilium.sources import omop
 from consilium.sources.omop import folder as folders
-from consilium.sources.omop.cell import moment
+from consilium.sources.omop.cell import with_moment
 from consilium.sources.omop.meaning import USES, deciding, vocabularies
 from consilium.sources.sheet import displays
 from consilium.sources.vocabulary import systems
@@ -208,8 +208,8 @@ def test_a_time_that_the_clocks_skipped_is_refused(add: Callable[..., Path]) -> 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2090, 1, 1)).map(lambda when: when.replace(microsecond=0)))
 def test_nothing_is_known_before_it_happened(when: datetime) -> None:
     frame = pl.DataFrame({"d": [f"{when.date()}"], "t": [f"{when}"]})
-    read = moment(("d", frame.schema["d"]), ("t", frame.schema["t"]), ZoneInfo("UTC"))
-    start, end = frame.select(start=read.start, end=read.end).row(0)
+    frame, read = with_moment(frame, "d", "t", ZoneInfo("UTC"), "read")
+    start, end = frame.select(read.start, read.end).row(0)
     assert start == when and end >= start
     assert (end > start) == (when.hour == when.minute == when.second == 0)
 

@@ -68,18 +68,22 @@ def worded(act: Callable[..., Any]) -> Callable[..., Any]:
 @app.command()
 @worded
 def ingest(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders or patterns: FHIR R4 JSON or NDJSON, or CSV with --mapping.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or patterns: FHIR R4, HL7 v2, OMOP, MEDS, or tables with --mapping.")],
     record: RecordDir,
-    mapping: Annotated[Path | None, typer.Option(help="YAML that says which CSV column is which code, unit and time.")] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="YAML (file or folder) that says what a table's columns mean, or a shipped name: mimic_iv ...")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of local times in HL7 v2 and OMOP, as in Europe/Zurich.")] = None,
+    checkpoint: Annotated[int | None, typer.Option(help="Keep what was read each time this many events wait.")] = None,
 ) -> None:
     """Read exports into a record; every row becomes events or a named reject.
 
-    Example: `consilium ingest exports/ --record ward`
+    Example: `consilium ingest exports/ --record ward`, or `consilium ingest mimic-iv-demo/ --record icu --mapping mimic_iv`
     """
     from consilium.cli.show import ingested, reading
 
     with reading(err) as progress:
-        made = verbs.ingest(paths, record, mapping=mapping, progress=progress)
+        made = verbs.ingest(paths, record, mapping=mapping, zone=zone, checkpoint=checkpoint, progress=progress)
     ingested(out, made)
 
 

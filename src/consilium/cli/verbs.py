@@ -41,22 +41,34 @@ class HasEvents(Protocol):
         """Tables of events, all of a patient in one."""
 
 
-def ingest(paths: Paths, into: str | Path, *, mapping: str | Path | None = None, progress: Callable[..., None] | None = None) -> Record:
+def ingest(
+    paths: Paths,
+    into: str | Path,
+    *,
+    mapping: str | Path | None = None,
+    zone: str | None = None,
+    checkpoint: int | None = None,
+    progress: Callable[..., None] | None = None,
+) -> Record:
     """Read exports into a record; every row becomes events or a named reject.
 
     Parameters
     ----------
     paths : path, glob pattern, folder, or several
-        FHIR R4 (Bundle, NDJSON, single resources) or CSV (with `mapping`).
+        FHIR R4, HL7 v2, OMOP CDM, MEDS, or tables with `mapping`; `.gz` and `.zst` too.
     into : path
         Folder of the record; made when absent, added to when present.
-    mapping : path, optional
-        YAML that says which CSV column is which code, unit and time.
+    mapping : path or shipped name, optional
+        What the columns of a table mean; `mimic_iv`, `nhamcs_ed`, `physionet2012` and `physionet2019` ship.
+    zone : str, optional
+        Time zone of local times in HL7 v2 and OMOP.
+    checkpoint : int, optional
+        Keep what was read each time this many events wait, so that a killed ingest goes on where it was.
     """
     from consilium.intake import ingest as read
 
     several = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    return read([str(p) for p in several], Path(into), mapping=Path(mapping) if mapping else None, progress=progress)
+    return read([str(p) for p in several], Path(into), mapping=mapping, zone=zone, checkpoint=checkpoint, progress=progress)
 
 
 def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = None) -> Fitted:

@@ -12,6 +12,8 @@ from consilium.core import Reject
 from consilium.core.errors import InputError, NotFoundError
 
 _PATTERN = frozenset("*?[")
+SETTINGS = "consilium.yaml"
+"""What a folder says of itself (its time zone, say); sources read it, it is no export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _walk(folder: Path, rejects: list[Reject], whole: Callable[[Path], bool]) ->
         for name in sorted([*names, *links]):
             path = Path(here) / name
             relative = str(path.relative_to(folder))
-            if name.startswith("."):
+            if name.startswith(".") or name == SETTINGS:
                 continue
             if path.is_symlink() and not path.resolve().is_relative_to(root):
                 rejects.append(Reject(relative, "", "a link that leads out of the folder is not followed"))

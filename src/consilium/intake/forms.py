@@ -47,10 +47,11 @@ def _of_folder(folder: Path) -> Any:
     return next((source for source in recognising if source.recognises(folder)), None)
 
 
-def reader(found: Found, mapping: csv.Mapping | None) -> Callable[[], Iterator[Batch]]:
+def reader(found: Found, mapping: csv.Mapping | None, zone: str | None = None) -> Callable[[], Iterator[Batch]]:
     """What reads a file or data set folder.
 
     A file is read by the source of its suffix (`.gz` and `.zst` aside), or by the table source when the user named it with a mapping.
+    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP).
 
     Raises
     ------
@@ -64,6 +65,8 @@ def reader(found: Found, mapping: csv.Mapping | None) -> Callable[[], Iterator[B
             "No source reads such a file", where=found.name, found=suffix or "no suffix", expected=sorted(forms()),
             do="leave it out, or convert it to one of these",
         )  # fmt: skip
+    if zone is not None and getattr(source, "ZONED", False):
+        return partial(source.read, found.path, zone)
     if not getattr(source, "MAPPED", False):
         return partial(source.read, found.path)
     if mapping is None:

@@ -47,6 +47,7 @@ def ingest(
     into: str | Path,
     *,
     mapping: str | Path | Mapping | None = None,
+    zone: str | None = None,
     progress: Callable[[Progress], None] | None = None,
     checkpoint: int | None = None,
 ) -> Record:
@@ -62,6 +63,8 @@ def ingest(
         The record; made when there is none.
     mapping : path or Mapping, optional
         What the columns of tables among the files mean.
+    zone : str, optional
+        Time zone (`Europe/Zurich`) of local times in HL7 v2 and OMOP, where the material itself says none.
     progress : callable, optional
         Called after every batch and file.
     checkpoint : int, optional
@@ -89,7 +92,7 @@ def ingest(
         raise InputError("A checkpoint comes after at least one event", found=checkpoint)
     shards = None if committed(Path(into)) else shards_for(_events(found))
     with writing(into, shards=shards) as writer:
-        run = _Run(writer, plan, _identities(Path(into)), Tally(), len(found), sum(one.size() for one in found), progress)
+        run = _Run(writer, plan, zone, _identities(Path(into)), Tally(), len(found), sum(one.size() for one in found), progress)
         run.refuse(links)
         held = 0
         for one in found:
@@ -105,6 +108,7 @@ def ingest(
 class _Run:
     writer: Writer
     mapping: Mapping | None
+    zone: str | None
     identities: Identities
     tally: Tally
     files: int
@@ -156,7 +160,7 @@ class _Run:
     def _read(self, found: Found, checksum: str) -> None:
         begun = False
         try:
-            read = reader(found, self.mapping)
+            read = reader(found, self.mapping, self.zone)
             for batch in read():
                 begun = True
                 self._batch(batch, found)

@@ -209,12 +209,12 @@ def _copied(study: Study) -> Iterator[Finding]:
         if own["numeric_value"].n_unique() < _STEPS:
             continue
         before = own.filter(pl.col("before"))
-        whole = own.group_by("row").agg(v.median().alias("median of all"), total=v.sum(), many=pl.len())
+        whole = own.group_by("row").agg(total=v.sum(), many=pl.len())
         held = before.with_columns(x=v, previous=v.shift(1).over("row")).join(ahead, on="row").join(whole, on="row")
         held = held.with_columns(((pl.col("total") - pl.col("x")) / (pl.col("many") - 1)).alias("mean of the others"))
         grid = _grid(before["numeric_value"].to_numpy().astype(np.float64))
         habit = _spike((held["x"] - held["previous"]).drop_nulls().to_numpy(), grid)[1]
-        for stat in ("next value", "greatest value", "least value", "last value", "mean", "median", "median of all", "mean of the others"):
+        for stat in ("next value", "greatest value", "least value", "last value", "mean", "median", "mean of the others"):
             apart = (held["x"] - held[stat]).to_numpy()
             excess, share, equal = _spike(apart, grid)
             rows = held.filter(pl.Series(np.abs(apart) <= grid / 2 + 1e-6))

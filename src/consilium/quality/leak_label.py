@@ -90,7 +90,7 @@ def _alone(power: float, hits: int, misses: int, y: NDArray[np.int8]) -> bool:
 
 def _surely(hits: int, n: int) -> float:
     """Lower bound of a share, roughly 95 %."""
-    return max(0.0, hits - 1.6 * hits**0.5) / max(1, n)
+    return max(0.0, hits - 1.6 * float(np.sqrt(hits))) / max(1, n)
 
 
 def _levels(value: NDArray[np.float64], seen: NDArray[np.bool_], take: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:

@@ -99,13 +99,14 @@ def _read_document(path: Path) -> Iterator[Batch]:
 def _document(path: Path) -> Resource:
     try:
         with unpacked(path) as stream:
-            data = stream.read(MAX_DOCUMENT + 1)
+            # Asked for no more than there is: the room for what is asked for is made before it is read.
+            data = stream.read(MAX_DOCUMENT + 1 if unpacked_name(path) != path.name else min(MAX_DOCUMENT, path.stat().st_size) + 1)
     except CUT:
         raise FormatError("The compressed file is cut off or damaged", where=path.name, do="copy or export it again") from None
     if len(data) > MAX_DOCUMENT:
         raise FormatError("The document is too large to be read as a whole", where=path.name, do="export it as NDJSON")
     data = data.removeprefix(b"\xef\xbb\xbf")
-    if not data.strip():
+    if not data or data.isspace():
         raise FormatError("The file is empty", where=path.name, expected="a FHIR R4 Bundle or resource", do="export it again")
     try:
         resource = orjson.loads(data)
@@ -126,7 +127,7 @@ def _document(path: Path) -> Resource:
 def _declared(resource: Resource) -> str:
     capabilities = [resource]
     if resource["resourceType"] == "Bundle" and isinstance(resource.get("entry"), list):
-        inside = [entry.get("resource") for entry in resource["entry"] if isinstance(entry, dict)]
+        inside = (entry.get("resource") for entry in resource["entry"] if isinstance(entry, dict))
         capabilities += [r for r in inside if isinstance(r, dict) and r.get("resourceType") == "CapabilityStatement"]
     elif resource["resourceType"] != "CapabilityStatement":
         return ""

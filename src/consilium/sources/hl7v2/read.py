@@ -25,7 +25,7 @@ from consilium.sources.unpacked import unpacked
 
 SUFFIXES = (".hl7",)
 """Files of HL7 v2."""
-SETTINGS = "intake.yaml"
+SETTINGS = "consilium.yaml"
 """A file beside the messages that says what they leave out: `zone: Europe/Zurich`, `encoding: 8859/1`."""
 ROWS = 5_000
 """Messages in one batch."""
@@ -41,10 +41,10 @@ def read(path: str | Path, zone: str | tzinfo | None = None, *, encoding: str | 
         Messages one after another, in batches (FHS, BHS) or MLLP frames; segments end in CR, LF or both.
     zone : str or tzinfo, optional
         Time zone (`Europe/Zurich`) of times that carry no offset, in messages whose MSH-7 carries none either. Without it such
-        times are rejected by name. Left out, it is taken from `intake.yaml` beside the file, if there is one.
+        times are rejected by name. Left out, it is taken from `consilium.yaml` beside the file, if there is one.
     encoding : str, optional
         Character set (a name of HL7 table 0211, `8859/1`) of messages whose MSH-18 names none and that are not UTF-8; likewise
-        from `intake.yaml`.
+        from `consilium.yaml`.
 
     Yields
     ------

@@ -6,4 +6,7 @@
 from consilium.sources.omop.folder import recognises
 from consilium.sources.omop.read import SUFFIXES, about, read
 
-__all__ = ["SUFFIXES", "about", "read", "recognises"]
+ZONED = True
+"""`read` takes `zone`: the time zone of local times, which a CDM does not say."""
+
+__all__ = ["SUFFIXES", "ZONED", "about", "read", "recognises"]

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 _DAY = pl.duration(days=1)
-_FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y%m%d")
+_FORMATS = {8: "%Y%m%d", 10: "%Y-%m-%d", 16: "%Y-%m-%d %H:%M"}
+_FULL = "%Y-%m-%d %H:%M:%S%.f"
 _OFFSET = r"\d:\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
 _NOTHING = ("", "NA", "NULL", "\\N")
 
@@ -65,28 +66,42 @@ def said(name: str, kind: pl.DataType) -> pl.Expr:
     return pl.col(name).is_not_null() & ~pl.col(name).str.strip_chars().is_in(_NOTHING)
 
 
-def moment(date: tuple[str, pl.DataType], time: tuple[str, pl.DataType], zone: ZoneInfo) -> Moment:
-    """The moment that a `_date` and a `_datetime` column name together.
+def with_moment(frame: pl.DataFrame, date: str, time: str, zone: ZoneInfo, into: str) -> tuple[pl.DataFrame, Moment]:
+    """The frame, with the moment that its `_date` and its `_datetime` column name together.
 
     The datetime counts where there is one. At exactly midnight it is a date: that is what a date becomes where a datetime is
     required, and what is known of a day is known when the day is over. An offset that is written stands over the zone.
 
     Parameters
     ----------
-    date, time : (str, polars.DataType)
-        Name and type of the columns.
+    frame : polars.DataFrame
+    date, time : str
+        Names of the columns.
     zone : ZoneInfo
         The zone in which local times are meant. A local time that occurs twice is taken as the later; one that does not exist
         (clocks put forward) is broken.
+    into : str
+        Stem of the columns that the moment is kept in.
+
+    Returns
+    -------
+    (polars.DataFrame, Moment)
     """
-    day, instant = (_local(*column) for column in (date, time))
-    local = pl.coalesce(instant[0], day[0])
+    kinds = frame.schema
+    told = {(name, n): f"{into}_{name}_{n}" for name in {date, time} for n in range(2)}
+    # Each column is read once: an expression that holds it many times would be worked out many times.
+    frame = frame.with_columns(_local(name, kinds[name])[n].alias(as_) for (name, n), as_ in told.items())
+    local = pl.coalesce(told[time, 0], told[date, 0])
+    exact = pl.coalesce(told[time, 1], pl.when(pl.col(told[time, 0]).is_null()).then(told[date, 1]))
+    frame = frame.with_columns(local.alias(f"{into}_local"), exact.alias(f"{into}_exact")).drop(told.values())
+    local, exact = pl.col(f"{into}_local"), pl.col(f"{into}_exact")
     is_day = local == local.dt.truncate("1d")
-    exact = pl.coalesce(instant[1], pl.when(instant[0].is_null()).then(day[1]))
     start = pl.coalesce(exact, pl.when(is_day).then(_utc_day(local, zone)).otherwise(_utc(local, zone)))
     end = pl.when(exact.is_null() & is_day).then(_utc_day(local + _DAY, zone)).otherwise(start)
-    broken = (said(*date) | said(*time)) & start.is_null()
-    return Moment(start, end, broken)
+    broken = (said(date, kinds[date]) | said(time, kinds[time])) & start.is_null()
+    names = Moment(*(pl.col(f"{into}_{part}") for part in Moment._fields))
+    columns = (column.alias(f"{into}_{part}") for part, column in zip(Moment._fields, (start, end, broken), strict=True))
+    return frame.with_columns(columns).drop(f"{into}_local", f"{into}_exact"), names
 
 
 def born(year: pl.Expr, month: pl.Expr, day: pl.Expr, instant: Moment, zone: ZoneInfo) -> Moment:
@@ -114,13 +129,14 @@ def _local(name: str, kind: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
         return nothing, column.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us"))
     if kind != pl.String:
         return nothing, nothing
-    trimmed = column.str.strip_chars()
+    trimmed = column.str.strip_chars().str.replace("T", " ", literal=True)
     offset = trimmed.str.contains(_OFFSET)
-    plain = pl.when(~offset).then(trimmed)
-    local = pl.coalesce(plain.str.to_datetime(form, time_unit="us", strict=False) for form in _FORMATS)
-    zoned = pl.when(offset).then(trimmed.str.replace(" ", "T").str.replace("[zZ]$", "+00:00"))
-    form = "%Y-%m-%dT%H:%M:%S%.f%#z"
-    return local, zoned.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False).dt.replace_time_zone(None)
+    length = trimmed.str.len_bytes()
+    short = [pl.when(length == size).then(trimmed).str.to_datetime(form, time_unit="us", strict=False) for size, form in _FORMATS.items()]
+    full = pl.when((length > max(_FORMATS)) & ~offset).then(trimmed).str.to_datetime(_FULL, time_unit="us", strict=False)
+    zoned = pl.when(offset).then(trimmed.str.replace("[zZ]$", "+00:00"))
+    form = f"{_FULL}%#z"
+    return pl.coalesce(full, *short), zoned.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False).dt.replace_time_zone(None)
 
 
 def _utc(local: pl.Expr, zone: ZoneInfo) -> pl.Expr:

@@ -9,7 +9,7 @@ import polars as pl
 
 from consilium.core import AS_SENT, Batch, Reject
 from consilium.core.code import BIRTH, DEATH, concept
-from consilium.sources.omop.cell import Moment, born, moment, number, said, text, whole
+from consilium.sources.omop.cell import Moment, born, number, said, text, whole, with_moment
 from consilium.sources.omop.folder import Piece
 from consilium.sources.omop.meaning import deciding
 from consilium.sources.omop.model import PERSON, PERSON_COLUMNS, Table
@@ -51,10 +51,10 @@ def read_persons(piece: Piece, first: int, name: str, zone: ZoneInfo) -> tuple[B
     """
     frame, kind = _filled(piece.frame, PERSON_COLUMNS, first)
     year, month, day = (whole(f"{part}_of_birth", kind[f"{part}_of_birth"]) for part in ("year", "month", "day"))
-    stated = ("birth_datetime", kind["birth_datetime"])
-    birth = born(year, month, day, moment(stated, stated, zone), zone)
+    frame, stated = with_moment(frame, "birth_datetime", "birth_datetime", zone, "stated")
+    birth = born(year, month, day, stated, zone)
     sexes = {key: f"GENDER//{means[0]}" for key, means in deciding("sex").items()}
-    broken = said("year_of_birth", kind["year_of_birth"]) | said(*stated)
+    broken = said("year_of_birth", kind["year_of_birth"]) | said("birth_datetime", kind["birth_datetime"])
     rows = frame.with_columns(
         person=whole("person_id", kind["person_id"]), birth=birth.start, known=birth.end, broken=broken & birth.start.is_null(),
         sex=whole("gender_concept_id", kind["gender_concept_id"]).replace_strict(sexes, default=None, return_dtype=pl.String),
@@ -90,8 +90,10 @@ def read_facts(piece: Piece, table: Table, first: int, dataset: Dataset) -> Batc
     dataset : Dataset
     """
     frame, kind = _filled(piece.frame, table.columns, first)
-    start = _moment(table.start, kind, dataset.zone)
-    end = _moment(table.end, kind, dataset.zone) if table.end else Moment(*(pl.lit(None, pl.Datetime("us")),) * 2, pl.lit(False))
+    frame, start = with_moment(frame, f"{table.start}_date", f"{table.start}_datetime", dataset.zone, "starts")
+    end = Moment(*(pl.lit(None, pl.Datetime("us")),) * 2, pl.lit(False))
+    if table.end:
+        frame, end = with_moment(frame, f"{table.end}_date", f"{table.end}_datetime", dataset.zone, "ends")
     key = pl.coalesce(whole(table.key, kind[table.key]).cast(pl.String), text(table.key)) if table.key else _NONE
     rows = frame.with_columns(
         person=whole("person_id", kind["person_id"]), start=start.start, known=start.end, end=end.start, over=end.end,
@@ -255,11 +257,6 @@ def _looked_up(rows: pl.DataFrame, column: str, kind: pl.Schema, concepts: pl.Da
     if column not in kind:
         return rows.with_columns(pl.lit(None, of).alias(name) for name, of in meant.schema.items() if name != "id")
     return rows.with_columns(id=whole(column, kind[column])).join(meant, on="id", how="left", maintain_order="left").drop("id")
-
-
-def _moment(stem: str, kind: pl.Schema, zone: ZoneInfo) -> Moment:
-    date, time = f"{stem}_date", f"{stem}_datetime"
-    return moment((date, kind[date]), (time, kind[time]), zone)
 
 
 def _filled(frame: pl.DataFrame, columns: tuple[str, ...], first: int) -> tuple[pl.DataFrame, pl.Schema]:
