@@ -58,7 +58,9 @@ def step(name: str, folder: Path, workers: int, subjects: int) -> None:
     done = int(act[name](folder, workers))
     seconds = time.perf_counter() - started
     own, theirs = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(json.dumps({"done": done, "seconds": seconds, "peak_mb": own + (theirs * workers if workers > 1 else 0)}))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(u.ru_utime + u.ru_stime for u in used)
+    print(json.dumps({"done": done, "seconds": seconds, "cpu": cpu, "peak_mb": own + (theirs * workers if workers > 1 else 0)}))
 
 
 def _ingest(folder: Path, workers: int) -> int:
@@ -110,7 +112,7 @@ def main() -> None:
         step(arguments.step, arguments.folder, arguments.workers, arguments.subjects[0])
         return
     table = Table(title=f"An invented hospital, end to end; {arguments.workers} worker(s), {os.cpu_count()} cores shared with others")
-    for column in ("patients", "events", *(f"{name} s" for name in STEPS[1:]), "minutes", "events/s", "peak MB", "record MB"):
+    for column in ("patients", "events", *(f"{name} s" for name in STEPS[1:]), "minutes", "processor s", "peak MB", "record MB"):
         table.add_column(column, justify="right")
     sizes = []
     for subjects in arguments.subjects:
@@ -118,7 +120,8 @@ def main() -> None:
         seconds = [found[name]["seconds"] for name in STEPS[1:]]
         events = int(found["ingest"]["done"])
         peak = max(found[name]["peak_mb"] for name in STEPS[1:])
-        sizes.append((events, sum(seconds), peak, {name: found[name]["peak_mb"] for name in STEPS[1:]}))
+        cpu = sum(found[name]["cpu"] for name in STEPS[1:])
+        sizes.append((events, sum(seconds), cpu, peak, {name: found[name]["peak_mb"] for name in STEPS[1:]}))
         cells = [
             f"{subjects:,}",
             f"{events:,}",
@@ -128,21 +131,27 @@ def main() -> None:
         ]
         table.add_row(*cells, f"{peak:.0f}", f"{found['disk']['record_mb']:.0f}")
     Console().print(table)
-    events, seconds, peak, peaks = sizes[-1]
+    events, seconds, cpu, peak, peaks = sizes[-1]
     figures = {
-        "subjects": arguments.subjects[-1], "events": events, "minutes": round(seconds / 60, 3), "peak_mb": round(peak),
+        "subjects": arguments.subjects[-1], "events": events, "minutes": round(seconds / 60, 3),
+        "processor_s": round(cpu, 1), "peak_mb": round(peak),
         "peak_mb_by_step": {name: round(value) for name, value in peaks.items()}, "workers": arguments.workers, "machine_shared": True,
-        "growth": [{"events": e, "seconds": round(s, 1), "peak_mb": round(p)} for e, s, p, _ in sizes],
+        "growth": [
+            {"events": e, "seconds": round(s, 1), "processor_s": round(c, 1), "peak_mb": round(p)} for e, s, c, p, _ in sizes
+        ],
     }  # fmt: skip
     if len(sizes) > 1:
-        (e0, s0, p0, _), (e1, s1, p1, _) = sizes[-2:]
-        power = math.log(s1 / s0) / math.log(e1 / e0)
-        rate = (s1 - s0) / (e1 - e0)
-        minutes = (s1 + rate * (MIMIC - e1)) / 60
-        figures |= {"power": round(power, 3), "extrapolated_minutes_at_124m_events": round(minutes, 1)}
+        (e0, s0, c0, p0, _), (e1, s1, c1, p1, _) = sizes[-2:]
+        power = math.log(c1 / c0) / math.log(e1 / e0)
+        minutes = (s1 + (s1 - s0) / (e1 - e0) * (MIMIC - e1)) / 60
+        processor = (c1 + (c1 - c0) / (e1 - e0) * (MIMIC - e1)) / 60
+        figures |= {
+            "power": round(power, 3), "extrapolated_minutes_at_124m_events": round(minutes, 1),
+            "extrapolated_processor_minutes_at_124m_events": round(processor, 1),
+        }  # fmt: skip
         Console().print(
-            f"Between the last two sizes time grew as events to the power {power:.2f}, memory from {p0:.0f} to {p1:.0f} MB. "
-            f"Reckoned from that, not run: 124 million events in {minutes:.0f} minutes."
+            f"Between the last two sizes processor time grew as events to the power {power:.2f}, memory from {p0:.0f} to {p1:.0f} MB. "
+            f"Reckoned from that, not run: 124 million events in {minutes:.0f} minutes, {processor:.0f} of processor time."
         )
     print(json.dumps(figures))
 

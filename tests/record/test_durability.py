@@ -17,8 +17,8 @@ import pyarrow as pa
 import pytest
 
 from consilium.cli.verbs import example_ward
-from consilium.core.errors import NotFoundError
-from consilium.intake import ingest
+from consilium.core.errors import InputError, NotFoundError
+from consilium.intake import Progress, ingest
 from consilium.intake.summary import latest
 from consilium.record import Record
 
@@ -31,7 +31,7 @@ SERVER = """
 import json, os, resource, sys
 import consilium.cli.main, consilium.intake.ingest, consilium.sources.fhir, polars, pyarrow.parquet
 from consilium.core.errors import BusyError, ConsiliumError
-from consilium.intake import ingest
+from consilium.intake import Progress, ingest
 print("ready", flush=True)
 for line in sys.stdin:
     job = json.loads(line)
@@ -188,3 +188,43 @@ def test_a_file_system_that_takes_no_more_leaves_what_was_kept(
     assert ward <= files < len(exports) and (checkpoint or files == ward)
     assert _events(left).equals(by_file[files])
     assert _events(ingest(exports, tmp_path / "r")).equals(by_file[-1])
+
+
+def test_what_was_kept_survives_an_error_of_a_later_file(exports: list[Path], by_file: list[pa.Table], tmp_path: Path) -> None:
+    told = []
+
+    def stop(progress: Progress) -> None:
+        told.append((progress.files_done, progress.files_kept))
+        if progress.files_done == 9:
+            raise KeyboardInterrupt
+
+    for name, checkpoint in (("steps", 1), ("at once", None)):
+        told.clear()
+        with pytest.raises(KeyboardInterrupt):
+            ingest(exports, tmp_path / name, checkpoint=checkpoint, progress=stop)
+        kept = told[-1][1]
+        if checkpoint is None:
+            assert kept == 0
+            with pytest.raises(NotFoundError):
+                Record.open(tmp_path / name)
+            continue
+        left = Record.open(tmp_path / name)
+        assert 0 < kept == len(left.sources()) <= 9 and _events(left).equals(by_file[kept])
+        assert latest(left).files == kept and latest(left).events == by_file[kept].num_rows
+        done = ingest(exports, tmp_path / name)
+        assert _events(done).equals(by_file[-1])
+        assert (latest(done).already, latest(done).files) == (kept, len(exports) - kept)
+
+
+def test_a_checkpoint_comes_after_something(exports: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least one event"):
+        ingest(exports, tmp_path / "r", checkpoint=0)
+
+
+def test_a_large_input_makes_more_shards(tmp_path: Path, exports: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consilium.record.writer.SHARD_ROWS", 10)
+    record = ingest(exports[:3], tmp_path / "large")
+    assert record.manifest.shards > 8
+    monkeypatch.undo()
+    assert ingest(exports[:3], tmp_path / "small").manifest.shards == 8
+    assert ingest(exports[:4], tmp_path / "large").manifest.shards == record.manifest.shards, "a record keeps its shards"

@@ -20,8 +20,8 @@ from consilium.sources.unpacked import CUT, unpacked, unpacked_name
 
 ROWS = 50_000
 """Rows of one piece, about."""
-MAX_ROW = 16 * 1024 * 1024
-"""Bytes of one row of a CSV table; a longer one is refused."""
+MAX_ROW = 4 * 1024 * 1024
+"""Bytes of one row of a CSV table; a longer one is refused. Arrow reads up to 32 times as much ahead."""
 MAX_BROKEN = 10_000
 """Rows with another number of fields that are named in one block; a table with more of them is refused."""
 _TEXT, _PARQUET = (".csv", ".tsv"), ".parquet"
