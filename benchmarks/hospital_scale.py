@@ -127,7 +127,7 @@ def main() -> None:
             f"{events:,}",
             *(f"{s:.1f}" for s in seconds),
             f"{sum(seconds) / 60:.2f}",
-            f"{events / sum(seconds):,.0f}",
+            f"{cpu:.1f}",
         ]
         table.add_row(*cells, f"{peak:.0f}", f"{found['disk']['record_mb']:.0f}")
     Console().print(table)

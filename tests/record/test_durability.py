@@ -222,7 +222,7 @@ def test_a_checkpoint_comes_after_something(exports: list[Path], tmp_path: Path)
 
 
 def test_a_large_input_makes_more_shards(tmp_path: Path, exports: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consilium.record.writer.SHARD_ROWS", 10)
+    monkeypatch.setattr("consilium.record.writer.SHARD_ROWS", 1)
     record = ingest(exports[:3], tmp_path / "large")
     assert record.manifest.shards > 8
     monkeypatch.undo()

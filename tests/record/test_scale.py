@@ -83,7 +83,7 @@ def test_a_shard_that_is_gone_is_said_in_words(tmp_path: Path) -> None:
         list(shards.parts(tmp_path / "0.parquet"))
 
 
-@pytest.mark.parametrize(("part", "entries"), [(1, 1), (50, 30), (250_000, 2_000_000)])
+@pytest.mark.parametrize(("part", "entries"), [(1, 1), (50, 30), (100_000, 500_000)])
 def test_features_of_a_record_are_those_of_all_events_at_once(
     ward: Record, tmp_path: Path, part: int, entries: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

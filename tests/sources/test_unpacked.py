@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consilium.core.errors import FormatError, InputError
-from consilium.sources import csv, fhir, unpacked
+from consilium.core.errors import FormatError
+from consilium.sources import fhir, unpacked
 
 MEGABYTE = 1024 * 1024
 LAB = {
@@ -96,22 +96,6 @@ def test_an_endless_line_is_named_and_the_next_one_read(
     (batch,) = batches
     assert (batch.rows, batch.read) == (2, 1)
     assert [reject.row for reject in batch.rejects] == ["line 1"]
-
-
-@pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
-def test_an_endless_row_is_refused(tmp_path: Path, packing: str, monkeypatch: pytest.MonkeyPatch, peak: Callable[..., int]) -> None:
-    monkeypatch.setattr(unpacked, "MAX_RATIO", 10**9)
-    mapping = tmp_path / "m.yaml"
-    time = "time: {column: at, format: '%Y-%m-%d', zone: UTC}"
-    mapping.write_text(f"name: t\npatient: '{{id}}'\n{time}\ncolumns:\n  lac: {{code: LOINC//2524-7, unit: mmol/L}}\n")
-    block = b"x" * MEGABYTE
-    path = write(tmp_path / f"long.csv{packing}", iter([b'id,at,lac\n1,2026-01-01,"', *[block] * 64]))
-
-    def read() -> None:
-        with pytest.raises(InputError, match=r"long\.csv"):
-            list(csv.read(path, mapping))
-
-    assert peak(read) < 64 * MEGABYTE
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])

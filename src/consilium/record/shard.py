@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from consilium.core.errors import RecordError
 from consilium.record.manifest import MEND
 
-PART_ROWS = 250_000
-"""Events in one part of a shard, about: with all that is computed beside them some 150 MB."""
+PART_ROWS = 100_000
+"""Events in one part of a shard, about: with all that is computed beside them some 200 MB at most."""
 
 
 def read_shard(path: Path) -> pa.Table:
