@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from consilium.cli.verbs import example_ward
 from consilium.core.consultation import Absence
 from consilium.core.errors import LawError, RecordError
+from consilium.core.question import Criterion, Joined, Predicate, Question
 from consilium.council.phrase import phrases
 from consilium.intake import ingest
 from consilium.knowledge import shelf
@@ -103,9 +105,50 @@ def test_a_value_beyond_training_is_named(ward: Record, tmp_path: Path) -> None:
     matrix = Features(X, tuple(i.name for i in card.inputs), ("1",) * n, rows, np.ones_like(X, dtype=bool))
     age = np.mean(card.population.age)
     who = np.array([[age, "F" in card.population.sexes, "F" not in card.population.sexes]] * 2, dtype=np.float32)
-    found = scores(
-        card, specialist.model, matrix, Features(who, ("age", "female", "male"), ("a", "1", "1"), rows, np.ones_like(who, dtype=bool))
-    )
+    people = Features(who, ("age", "female", "male"), ("a", "1", "1"), rows, np.ones_like(who, dtype=bool))
+    found = scores(card, specialist.model, matrix, people, np.array(["", ""], dtype=object))
     assert found.abstained.tolist() == [None, OUTSIDE_TRAINING]
     assert found.about.tolist() == [None, card.inputs[0].name]
     assert np.isnan(found.probability[1]) and 0 <= found.low[0] <= found.probability[0] <= found.high[0] <= 1
+
+
+def _asking(specialist: Specialist, question: Question) -> Specialist:
+    return replace(specialist, seat=replace(specialist.seat, card=replace(specialist.seat.card, question=question)))
+
+
+def test_a_trigger_that_is_a_predicate_raises_the_question_at_the_bedside(ward: Record) -> None:
+    """The named predicate opens the question where its code did, later where it counts fewer events, and never where it has none."""
+    specialist = next(s for s in SEATED if s.name == "heart_disease")
+    question = specialist.seat.card.question
+    code = question.trigger
+    people = [patient for patient, _ in ward.patients()]
+    latest = {patient: ward.patient(patient).as_of for patient in people}
+
+    def heard(asking: Specialist) -> dict[str, str]:
+        return {patient: str(_at_the_bedside(asking, ward, patient, latest[patient])[0]) for patient in people}
+
+    plain = heard(specialist)
+    assert {"answered", NOT_RAISED} <= set(plain.values())
+    named = {"asked": Predicate((code,)), "either": Joined(("asked", "none"), False), "none": Predicate(("NOWHERE",))}
+    for trigger, expected in (("asked", plain), ("either", plain), ("none", dict.fromkeys(people, NOT_RAISED))):
+        assert heard(_asking(specialist, replace(question, trigger=trigger, predicates=named))) == expected
+    delayed = heard(_asking(specialist, replace(question, delay=timedelta(days=36_500))))
+    assert delayed == dict.fromkeys(people, NOT_RAISED)
+
+
+def test_at_the_bedside_a_criterion_keeps_silent_and_says_why(ward: Record) -> None:
+    specialist = next(s for s in SEATED if s.name == "heart_disease")
+    question = replace(specialist.seat.card.question, criteria=(Criterion("never seen before", "_ANY_EVENT", None, 0),))
+    patient = next(p for p, _ in ward.patients() if _at_the_bedside(specialist, ward, p, ward.patient(p).as_of)[0] == "answered")
+    chart = ward.patient(patient)
+    matrix = features(chart.events, specialist.seat.card.inputs, [(dict(ward.patients())[patient], chart.as_of)], trace=True)
+    for language in ("en", "zh"):
+        outcome = examine(_asking(specialist, question), chart, matrix, phrases(language, shelf())).outcome
+        assert isinstance(outcome, Absence) and "never seen before" in outcome.reason
+
+
+def test_the_narrower_of_the_cards_two_ages_counts(ward: Record) -> None:
+    specialist = next(s for s in SEATED if s.name == "heart_disease")
+    patient = next(p for p, _ in ward.patients() if _at_the_bedside(specialist, ward, p, ward.patient(p).as_of)[0] == "answered")
+    old = _asking(specialist, replace(specialist.seat.card.question, age=(0.0, 1.0)))
+    assert _at_the_bedside(old, ward, patient, ward.patient(patient).as_of)[0] == "abstained"

@@ -147,6 +147,12 @@ class Card:
     population: Population = field(default_factory=Population)
     proof: Proof = field(default_factory=Proof)
 
+    @property
+    def ages(self) -> tuple[float, float]:
+        """Completed years that the population and the question both allow."""
+        low, high = self.question.age or self.population.age
+        return max(low, self.population.age[0]), min(high, self.population.age[1])
+
     def __post_init__(self) -> None:
         names = [i.name for i in self.inputs]
         if not names:

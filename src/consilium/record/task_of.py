@@ -35,7 +35,7 @@ def task_of(question: Question) -> Task:
     for n, criterion in enumerate(question.criteria):
         past = criterion.window[1] <= timedelta(0)
         start, end = (Edge(ASKED, side) for side in criterion.window)
-        has = {_name(criterion.event, past): (criterion.least, criterion.most)}
+        has = {known_name(criterion.event) if past else criterion.event: (criterion.least, criterion.most)}
         windows[f"criterion {n}"] = Window(start, end, False, True, has, criterion.reason)
     root = ASKED
     if question.after:
@@ -48,7 +48,7 @@ def task_of(question: Question) -> Task:
     )
     return Task(
         {**happened, **known, **_labels(question, happened)},
-        _name(question.trigger, True),
+        known_name(question.trigger),
         windows,
         ASKED,
         (TARGET, LABEL),
@@ -61,14 +61,15 @@ def by_count(question: Question) -> bool:
     return question.label in question.predicates and not question.of_text and question.positive_from is None
 
 
-def _name(event: str, known: bool) -> str:
-    return event + _KNOWN if known and event not in SPECIAL else event
+def known_name(event: str) -> str:
+    """The task's predicate for a question's event, counted when it was known; the special ones are known when they happen."""
+    return event if event in SPECIAL else event + _KNOWN
 
 
 def _known(predicate: Predicate | Joined) -> Predicate | Joined:
     if isinstance(predicate, Predicate):
         return replace(predicate, known=True)
-    return replace(predicate, of=tuple(_name(part, True) for part in predicate.of))
+    return replace(predicate, of=tuple(known_name(part) for part in predicate.of))
 
 
 def _labels(question: Question, happened: Mapping[str, Predicate | Joined]) -> dict[str, Predicate | Joined]:

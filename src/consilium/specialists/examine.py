@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from consilium.core.card import Input
+from consilium.core.card import Card, Input
 from consilium.core.consultation import Absence, Missing
 from consilium.core.features import Features
 from consilium.core.opinion import Evidence, Opinion
 from consilium.core.patient import Patient, age, sex
+from consilium.core.question import Predicate
+from consilium.record.raised import NOT_TRIGGERED, raised
 from consilium.specialists.roster import Specialist
 from consilium.specialists.voice import Voice
 
@@ -50,8 +52,9 @@ def examine(specialist: Specialist, patient: Patient, features: Features, voice:
     card, model = specialist.seat.card, specialist.model
     source = f"{card.name} {card.version} ({model.sha256[:12]})"
     observed = {i.name: bool(seen) for i, seen in zip(card.inputs, features.observed[0], strict=True)}
-    if not any(observed[i.name] for i in card.inputs if card.question.trigger in i.codes):
-        return Examination(Absence(card.name, voice.say("not_raised", name=voice.name(card.question.trigger))))
+    (silent,) = raised(patient.events, card.question, features.rows)
+    if silent:
+        return Examination(Absence(card.name, _not_raised(card, silent, voice)))
 
     def abstain(reason: str, missing: tuple[Missing, ...] = ()) -> Examination:
         return Examination(Opinion(card.name, card.condition, horizon=card.horizon, abstained=reason, source=source), missing)
@@ -95,6 +98,15 @@ def label(i: Input, voice: Voice) -> str:
     return i.label.get(voice.language) or voice.name(i.codes[0])
 
 
+def _not_raised(card: Card, reason: str, voice: Voice) -> str:
+    if reason != NOT_TRIGGERED:
+        return voice.say("left_out", reason=reason)
+    trigger = card.question.predicates.get(card.question.trigger)
+    codes = trigger.codes if isinstance(trigger, Predicate) else ()
+    name = voice.say("comma").join(voice.name(code) for code in codes) or voice.name(card.question.trigger)
+    return voice.say("not_raised", name=name)
+
+
 def _one_per_question(inputs: tuple[Input, ...]) -> list[Input]:
     """Inputs that share a code, window and take are answers to one question: keep the first."""
     seen: dict[tuple[object, ...], Input] = {}
@@ -108,8 +120,9 @@ def _outside_population(specialist: Specialist, patient: Patient, voice: Voice) 
     years, gender = age(patient), sex(patient)
     if years is None:
         return voice.say("age_unknown")
-    if not population.age[0] <= years <= population.age[1]:
-        return voice.say("age_outside", age=years, low=f"{population.age[0]:g}", high=f"{population.age[1]:g}")
+    low, high = specialist.seat.card.ages
+    if not low <= years <= high:
+        return voice.say("age_outside", age=years, low=f"{low:g}", high=f"{high:g}")
     if gender is None:
         return voice.say("sex_unknown")
     if gender not in population.sexes:

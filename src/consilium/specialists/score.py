@@ -20,15 +20,16 @@ from consilium.core.code import BIRTH, FEMALE, MALE
 from consilium.core.features import Features
 from consilium.models.odds import probability_of
 from consilium.models.served import ServedModel
-from consilium.record import Cohort, Record, Tables, View, features
+from consilium.record import Cohort, Record, Tables, View, features, raised
 from consilium.record.asked import moments_of, rows_of
 from consilium.record.engine import Progress
 from consilium.record.matrix import row_chunks
+from consilium.record.raised import NOT_TRIGGERED
 from consilium.record.tables import counted, write_tables
 from consilium.specialists.roster import CARD_FILE, MODEL, REPORT, Specialist, seat
 
-NOT_RAISED, AGE_UNKNOWN, AGE_OUTSIDE, SEX_UNKNOWN, SEX_OUTSIDE, NEEDS, OUTSIDE_TRAINING = (
-    "not_raised", "age_unknown", "age_outside", "sex_unknown", "sex_outside", "needs", "outside_training",
+NOT_RAISED, LEFT_OUT, AGE_UNKNOWN, AGE_OUTSIDE, SEX_UNKNOWN, SEX_OUTSIDE, NEEDS, OUTSIDE_TRAINING = (
+    "not_raised", "left_out", "age_unknown", "age_outside", "sex_unknown", "sex_outside", "needs", "outside_training",
 )  # fmt: skip
 """Why there is no number, in the order in which `examine` looks; the words for people are the council's phrases of these names."""
 
@@ -43,7 +44,8 @@ COLUMNS = pa.schema(
         pa.field("about", pa.string()),
     ]
 )
-"""Probability and its interval, null where the specialist abstained; why it did, and the inputs concerned (separated by a blank)."""
+"""Probability and its interval, null where the specialist abstained; why it did, and the inputs concerned (separated by a blank), or the
+criterion that is not met."""
 
 _WHO = (
     Input("age", (BIRTH,), "a", "age"),
@@ -112,7 +114,7 @@ def score(
     )  # fmt: skip
 
 
-def scores(card: Card, model: ServedModel, matrix: Features, who: Features) -> Scores:
+def scores(card: Card, model: ServedModel, matrix: Features, who: Features, silent: NDArray[np.object_]) -> Scores:
     """Answer for rows, or say why not.
 
     Parameters
@@ -123,6 +125,8 @@ def scores(card: Card, model: ServedModel, matrix: Features, who: Features) -> S
         The card's inputs.
     who : Features of shape (n, 3)
         Age in completed years, and how often the chart says female and male.
+    silent : object array of shape (n,)
+        Why the question is not raised, as `record.raised` says; empty where it is.
     """
     n = len(matrix.rows)
     abstained, about = np.full((2, n), None, dtype=object)
@@ -134,13 +138,14 @@ def scores(card: Card, model: ServedModel, matrix: Features, who: Features) -> S
         open_[now] = False
         return now
 
-    trigger = np.array([card.question.trigger in i.codes for i in card.inputs], dtype=np.bool_)
     required = np.array([i.required for i in card.inputs], dtype=np.bool_)
     names = np.array(matrix.names, dtype=object)
     age, female, male = who.X[:, 0], who.X[:, 1] > 0, who.X[:, 2] > 0
-    abstain(~matrix.observed[:, trigger].any(axis=1), NOT_RAISED)
+    abstain(silent == NOT_TRIGGERED, NOT_RAISED)
+    out = abstain(silent != "", LEFT_OUT)
+    about[out] = silent[out]
     abstain(np.isnan(age), AGE_UNKNOWN)
-    abstain(~((age >= card.population.age[0]) & (age <= card.population.age[1])), AGE_OUTSIDE)
+    abstain(~((age >= card.ages[0]) & (age <= card.ages[1])), AGE_OUTSIDE)
     abstain(female == male, SEX_UNKNOWN)
     abstain(np.where(female, "F" not in card.population.sexes, "M" not in card.population.sexes), SEX_OUTSIDE)
     lacking = ~matrix.observed & required
@@ -169,7 +174,8 @@ def _made(events: pa.Table, asked: pa.Table | None, *, folder: Path, at: datetim
     made = []
     for theirs, rows in row_chunks(events, asked, card.inputs):
         moments = moments_of(rows)
-        found = scores(card, specialist.model, features(theirs, card.inputs, moments), features(theirs, _WHO, moments))
+        silent = raised(theirs, card.question, moments)
+        found = scores(card, specialist.model, features(theirs, card.inputs, moments), features(theirs, _WHO, moments), silent)
         silent = np.isnan(found.probability)
         numbers = [pa.array(column, mask=silent) for column in (found.probability, found.low, found.high)]
         words = [pa.array(column, pa.string()) for column in (found.abstained, found.about)]
