@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consilium.core.errors import LawError, LeakageError
-from consilium.record import Fold, checked, folds, forward, site_folds
+from consilium.record import Fold, checked, drawn, folds, forward, held_out, site_folds
 
 from .ward import at
 
@@ -92,3 +92,25 @@ def test_a_patient_on_both_sides_is_leakage() -> None:
 def test_rows_without_their_patients_are_refused() -> None:
     with pytest.raises(LawError, match="needs its patient"):
         list(folds(np.array([0, 1, 0]), 2, subjects=[1, 2]))
+
+
+@settings(deadline=None)
+@given(rows_of_people)
+def test_who_is_held_out_is_not_learned_from(rows: list[tuple[int, int, str]]) -> None:
+    subjects, test = np.array([r[0] for r in rows]), np.array([r[2] == "a" for r in rows])
+    theirs = set(subjects[test].tolist())
+    if not test.any() or theirs == set(subjects.tolist()):
+        with pytest.raises(LawError, match="both sides"):
+            held_out(test, subjects)
+        return
+    fold = held_out(test, subjects)
+    assert fold.test.tolist() == np.flatnonzero(test).tolist()
+    assert fold.train.tolist() == [i for i, s in enumerate(subjects.tolist()) if s not in theirs]
+
+
+def test_a_fixed_draw_moves_nobody_when_more_come() -> None:
+    few, many = np.arange(1, 500), np.arange(1, 5000)
+    assert drawn(many, 0.2, seed=1)[: len(few)].tolist() == drawn(few, 0.2, seed=1).tolist()
+    assert 0.18 < drawn(many, 0.2, seed=1).mean() < 0.22
+    assert drawn(many, 0.2, seed=1).tolist() != drawn(many, 0.2, seed=2).tolist()
+    assert len(set(drawn(np.array([7] * 50), 0.5).tolist())) == 1

@@ -65,3 +65,29 @@ def test_not_yaml_and_not_there(tmp_path):
         read_card(tmp_path / "card.yaml")
     with pytest.raises(NotFoundError):
         read_card(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("proof", "message"),
+    [
+        ({"kind": "held_out"}, "said once"),
+        ({"kind": "held_out", "share": 0.2, "since": "2022-01-01"}, "said once"),
+        ({"kind": "cross", "share": 0.2}, "said once"),
+        ({"kind": "held_out", "by": "CONSILIUM//set"}, "parts held out"),
+        ({"kind": "held_out", "held": ["2022"], "share": 0.2}, "parts held out"),
+        ({"kind": "held_out", "share": 1.5}, "between 0 and 1"),
+        ({"kind": "held_out", "since": "2022-01-01T00:00:00+01:00"}, "without zone"),
+        ({"kind": "held_out", "since": "last year"}, "form not understood"),
+        ({"kind": "site"}, "names the site"),
+        ({"fold": 3}, "fold"),
+    ],
+)
+def test_a_proof_says_once_who_is_held_out(written, proof, message):
+    with pytest.raises(CardError, match=message):
+        read_card(written(lambda c: c.update(proof=proof)))
+
+
+def test_a_proof_forward_in_time_is_read(written):
+    path = written(lambda c: c.update(proof={"kind": "held_out", "since": "2022-01-01", "subgroups": ["sex"]}, parameters={"C": 0.1}))
+    card = read_card(path)
+    assert (card.proof.since.year, card.proof.subgroups, card.parameters) == (2022, ("sex",), {"C": 0.1})

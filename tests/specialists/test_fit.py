@@ -1,5 +1,7 @@
 """Fit, prove and validate on real tables, by the same way as the command."""
 
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +9,17 @@ import pyarrow as pa
 import pytest
 
 from consilium.cli.verbs import training_data
-from consilium.core.errors import InputError
+from consilium.core.card import Proof
+from consilium.core.errors import InputError, LawError
+from consilium.models import LEARNERS
 from consilium.models.served import ServedModel
+from consilium.specialists import prove as proving
 from consilium.specialists.card_file import read_card
 from consilium.specialists.cases import cases
-from consilium.specialists.fit import fit, validate
-from consilium.specialists.prove import prove, report
+from consilium.specialists.fit import fit, fit_and_prove, validate
+from consilium.specialists.prove import parted, prove, report
 from consilium.specialists.roster import folder_of, seat
+from consilium.validation import auroc, read_report
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +95,45 @@ def test_heart_is_proven_by_hospital(unzipped):
         **{**{f: getattr(found, f) for f in found.__dataclass_fields__}, "y": np.where(held, 1 - found.y, found.y).astype(np.int8)}
     )
     np.testing.assert_array_equal(prove(card, turned, names=("logistic",)).probabilities["logistic"][held], p[held])
+
+
+def test_who_is_held_out_is_shown_once_to_the_sealed_model(breast, tmp_path):
+    """The report is of those held out alone, what is sealed never saw them, and their answers change nothing of it."""
+    card, events, about = breast
+    card = replace(card, proof=Proof(kind="held_out", share=0.3, folds=3, subgroups=("age",)))
+    learned, held = parted(card, cases(card, events))
+    assert not set(learned.subjects.tolist()) & set(held.subjects.tolist()) and len(learned.y) + len(held.y) == 569
+    fitted, proven = fit_and_prove(card, [events], tmp_path, about)
+    assert (proven.n, proven.events) == (len(held.y), int(held.y.sum()))
+    assert (proven.development.n, proven.development.events) == (len(learned.y), int(learned.y.sum()))
+    assert proven.data_fingerprint == held.fingerprint and fitted.fingerprint == proven.development.fingerprint == learned.fingerprint
+    assert proven.auroc == auroc(held.y, fitted.model.probability(held.features.X))
+    assert [c.learner for c in proven.comparisons] == list(LEARNERS)
+    assert read_report(tmp_path / "report.json") == proven
+    assert "Made of" in (tmp_path / "report.html").read_text()
+    label = pa.compute.equal(events["code"], card.question.label)
+    theirs = pa.compute.and_(label, pa.compute.is_in(events["subject_id"], pa.array(held.subjects)))
+    turned = pa.compute.if_else(theirs, pa.scalar("benign"), events["text_value"])
+    at = events.schema.get_field_index("text_value")
+    other = events.set_column(at, events.schema.field(at), turned)
+    assert parted(card, cases(card, other))[1].y.sum() == 0 < held.y.sum()
+    assert fit(card, [other], tmp_path / "other", about).model.sha256 == fitted.model.sha256
+
+
+def test_held_out_by_part_and_forward_in_time(breast):
+    card, events, _ = breast
+    found = cases(card, events)
+    part = np.where(np.arange(569) < 400, "early", "late").astype(object)
+    found = replace(found, groups={**found.groups, "part": part})
+    by = replace(card, proof=Proof(kind="held_out", by="CONSILIUM//set", held=("late",)))
+    learned, held = parted(by, found)
+    assert (len(learned.y), len(held.y)) == (400, 169) and set(held.groups["part"]) == {"late"}
+    with pytest.raises(LawError, match="both sides"):
+        parted(replace(card, proof=Proof(kind="held_out", since=datetime(2200, 1, 1))), found)
+
+
+def test_a_slow_learner_is_given_fewer_rows_and_the_report_says_so(breast, monkeypatch):
+    card, events, _ = breast
+    monkeypatch.setattr(proving, "MOST_ROWS", {"tree": 100, card.learner: 100})
+    results = {r.learner: r for r in prove(card, cases(card, events), names=("tree", card.learner)).results}
+    assert (results["tree"].most_rows, results[card.learner].most_rows) == (100, None)

@@ -70,7 +70,14 @@ def reported(console: Console, report: Report, page: Path | None) -> None:
         mark = "[bold]" if r.learner == report.learner else ""
         numbers = [_estimate(e) for e in (r.auroc, r.auprc, r.slope, r.intercept, r.brier)]
         table.add_row(*(f"{mark}{cell}" for cell in (r.learner, *numbers, f"{r.seconds:.1f}")))
+    if report.development:
+        table.add_section()
+        numbers = [_estimate(e) for e in (report.auroc, report.auprc, report.slope, report.intercept, report.brier)]
+        table.add_row("[bold]held out", *numbers, "")
     console.print(table)
+    if report.development:
+        made = report.development
+        console.print(f"Compared on {made.n} others ({made.events} with the condition, {made.period}): {made.proof}", highlight=False)
     console.print(f"Proof: {report.proof}", highlight=False)
     for limit in report.limits:
         console.print(f"Limit: {limit}", highlight=False)

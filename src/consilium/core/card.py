@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from consilium.core.errors import CardError
 from consilium.core.question import Question
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["TAKES", "Bar", "Card", "Input", "Population", "Proof", "Question"]
 
 TAKES = ("last", "first", "max", "min", "mean", "count", "age")
+PROOFS = ("cross", "site", "held_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +76,54 @@ class Population:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How a specialist is validated: `cross` (k folds by patient) or `site` (each value of `site` held out in turn)."""
+    """How a specialist is validated.
+
+    Parameters
+    ----------
+    kind : str
+        `cross`: k folds by patient. `site`: each value of `site` held out in turn. `held_out`: developed on some patients, where
+        learners are compared by k folds; the others are shown once, to the seated learner alone. Who is held out is said by one
+        of `since`, `by` and `share`. A patient who would stand on both sides is held out.
+    folds : int
+        Folds of `cross`, and of the comparison inside the development part of `held_out`.
+    site : str
+        Code whose text names the site.
+    subgroups : tuple of str
+        Groupings that are reported: `site`, `sex`, `age`, `part`.
+    since : datetime or None
+        Held out is what was asked from this moment on (UTC without zone): forward in time.
+    by : str
+        Code whose text names the part of the data that a patient is in (a year, a site, the author's own split), the grouping `part`.
+    held : tuple of str
+        The parts held out.
+    share : float
+        Between 0 and 1: the share of patients drawn by a fixed draw of their numbers.
+    """
 
     kind: str = "cross"
     folds: int = 5
     site: str = ""
     subgroups: tuple[str, ...] = ()
+    since: datetime | None = None
+    by: str = ""
+    held: tuple[str, ...] = ()
+    share: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("cross", "site"):
-            raise CardError("A proof is of an unknown kind", found=self.kind, expected=("cross", "site"))
+        if self.kind not in PROOFS:
+            raise CardError("A proof is of an unknown kind", found=self.kind, expected=PROOFS)
         if self.kind == "site" and not self.site:
             raise CardError("A proof by site needs the code that names the site")
+        said = [name for name in ("since", "by", "share") if getattr(self, name)]
+        if len(said) != (1 if self.kind == "held_out" else 0):
+            expected = "since, by or share with held_out, none of them otherwise"
+            raise CardError("Who is held out is said once, and only where somebody is", found=(self.kind, said), expected=expected)
+        if bool(self.by) != bool(self.held):
+            raise CardError("A proof by part names its code and the parts held out", found=(self.by, self.held))
+        if not 0.0 <= self.share < 1.0:
+            raise CardError("The share held out lies between 0 and 1", found=self.share)
+        if self.since is not None and self.since.tzinfo is not None:
+            raise CardError("A date of a proof is UTC without zone", found=self.since.isoformat())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +166,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a specialist is: the folder's `card.yaml`, read and checked."""
+    """What a specialist is: the folder's `card.yaml`, read and checked.
+
+    `parameters` are the seated learner's, chosen on development patients; the other learners are compared with their defaults.
+    """
 
     name: str
     version: str
@@ -146,6 +186,7 @@ class Card:
     horizon: str = ""
     population: Population = field(default_factory=Population)
     proof: Proof = field(default_factory=Proof)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ages(self) -> tuple[float, float]:

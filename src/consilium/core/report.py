@@ -53,7 +53,10 @@ class Subgroup:
 
 @dataclass(frozen=True, slots=True)
 class LearnerResult:
-    """One learner under the same proof as the seated one."""
+    """One learner under the same proof as the seated one.
+
+    `most_rows` is how many rows of each training part it was given at most, where its cost grows faster than its rows; None for all.
+    """
 
     learner: str
     auroc: Estimate
@@ -62,6 +65,18 @@ class LearnerResult:
     intercept: Estimate
     brier: Estimate
     seconds: float
+    most_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Development:
+    """What a model was made of, where others were held out: its patients, events and period, and how learners were compared there."""
+
+    n: int
+    events: int
+    period: str
+    fingerprint: str
+    proof: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +100,15 @@ class Report:
     auroc, auprc, slope, intercept, brier : Estimate
         Discrimination and calibration of the seated learner.
     calibration, net_benefit, subgroups, comparisons : tuples
-        Curves, groups, and all learners under the same proof.
+        Curves, groups, and all learners under the same proof (inside `development`, where there is one).
     missing : mapping of str to float
         Share of patients without each input.
     limits : tuple of str
         What the reader must know.
     shortfalls : tuple of str
         Where the bar is not met; empty when the specialist may sit.
+    development : Development or None
+        Where patients were held out: the others, of whom the model was made. All else in the report is of those held out.
     """
 
     card: str
@@ -118,6 +135,7 @@ class Report:
     limits: tuple[str, ...]
     shortfalls: tuple[str, ...]
     made_with: Mapping[str, str] = field(default_factory=dict)
+    development: Development | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.events < self.n:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 LEARNERS = ("logistic", "logistic_descent", "tree", "vector", "forest", "boosting", "network", "additive")
 
+MOST_ROWS = {"vector": 5_000, "additive": 20_000, "network": 20_000}
+"""Rows a learner is given at most in a comparison, where its cost grows faster than its rows; a seated learner is given all."""
+
 
 def learner(name: str, **parameters: Any) -> Estimator:
     """Make an unfitted learner by name, with its own defaults where no parameter is given.

@@ -7,12 +7,12 @@ from consilium.record.features import features
 from consilium.record.matrix import features_of, matrix
 from consilium.record.placement import SPLITS, subject_id
 from consilium.record.raised import raised
-from consilium.record.splits import Fold, checked, folds, forward, site_folds
+from consilium.record.splits import Fold, checked, drawn, folds, forward, held_out, site_folds
 from consilium.record.store import Record, View
 from consilium.record.tables import Tables
 from consilium.record.writer import Writer, shards_for, writing
 
 __all__ = [
-    "SPLITS", "Cohort", "Fold", "Record", "Tables", "View", "Writer", "checked", "cohort", "cohort_of", "features", "features_of", "folds",
-    "forward", "matrix", "over_shards", "raised", "shards_for", "site_folds", "subject_id", "writing",
+    "SPLITS", "Cohort", "Fold", "Record", "Tables", "View", "Writer", "checked", "cohort", "cohort_of", "drawn", "features", "features_of",
+    "folds", "forward", "held_out", "matrix", "over_shards", "raised", "shards_for", "site_folds", "subject_id", "writing",
 ]  # fmt: skip

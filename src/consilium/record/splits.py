@@ -117,12 +117,52 @@ def forward(rows: Sequence[tuple[int, datetime]], date: datetime) -> Fold:
         When one side is empty.
     """
     owners = np.array([s for s, _ in rows], dtype=np.int64)
-    later = np.array([at >= date for _, at in rows], dtype=np.bool_)
-    train = ~later & ~np.isin(owners, owners[later])
-    if not later.any() or not train.any():
-        found = (int(train.sum()), int(later.sum()))
-        raise LawError("A split forward in time needs patients on both sides", where=f"date {date.isoformat()}", found=found)
-    return checked(Fold(np.flatnonzero(train), np.flatnonzero(later)), owners)
+    return held_out(np.array([at >= date for _, at in rows], dtype=np.bool_), owners, where=f"date {date.isoformat()}")
+
+
+def held_out(test: NDArray[np.bool_], subjects: Sequence[int] | NDArray[np.int64] | None = None, *, where: str = "") -> Fold:
+    """Learn from some rows and prove on the others; a patient who has rows on both sides is proven on, and left out of learning.
+
+    Parameters
+    ----------
+    test : bool array of shape (n,)
+        Rows to prove on.
+    subjects : sequence of int, length n, optional
+        Patient of each row; without it each row is a patient of its own.
+    where : str
+        What divides them, for the message.
+
+    Raises
+    ------
+    LawError
+        When one side is empty.
+
+    Examples
+    --------
+    >>> fold = held_out(np.array([False, True, False]), [7, 7, 8])
+    >>> fold.train.tolist(), fold.test.tolist()
+    ([2], [1])
+    """
+    owners = _owners(subjects, len(test))
+    train = ~test & ~np.isin(owners, owners[test])
+    if not test.any() or not train.any():
+        found = (int(train.sum()), int(test.sum()))
+        raise LawError("Holding out needs patients on both sides", where=where, found=found)
+    return checked(Fold(np.flatnonzero(train), np.flatnonzero(test)), owners)
+
+
+def drawn(subjects: Sequence[int] | NDArray[np.int64], share: float, *, seed: int = 0) -> NDArray[np.bool_]:
+    """Rows of about `share` of the patients, bool of shape (n,): a fixed draw of each patient's number, so that more data move nobody.
+
+    Examples
+    --------
+    >>> drawn([1, 2, 3, 1], 0.5).tolist()
+    [True, False, True, True]
+    """
+    who, of_row = np.unique(np.asarray(subjects, dtype=np.int64), return_inverse=True)
+    picked = np.array([_draw(int(s), seed) < share * 2.0**64 for s in who], dtype=np.bool_)
+    chosen: NDArray[np.bool_] = picked[of_row]
+    return chosen
 
 
 def checked(fold: Fold, subjects: Sequence[int] | NDArray[np.int64] | None) -> Fold:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ CARD = {
     "population",
     "inputs",
     "learner",
+    "parameters",
     "why",
     "proof",
     "bar",
     "sources",
 }
+PROOF = {"kind", "folds", "site", "subgroups", "since", "by", "held", "share"}
 INPUT = {"name", "code", "unit", "window", "take", "required", "values", "label"}
 
 
@@ -71,7 +74,8 @@ def read_card(path: Path) -> Card:
             inputs=tuple(i for entry in raw["inputs"] for i in _inputs(entry, path)),
             learner=raw["learner"],
             why=raw["why"],
-            proof=Proof(**{**raw.get("proof", {}), "subgroups": tuple(raw.get("proof", {}).get("subgroups", ()))}),
+            proof=_proof(raw.get("proof", {}), path),
+            parameters=dict(raw.get("parameters", {})),
             bar=_bar(raw["bar"], path),
             sources=tuple(raw["sources"]),
         )
@@ -107,6 +111,21 @@ def _bar(raw: Mapping[str, Any], path: Path) -> Bar:
     _known(raw, {"auroc_low", "slope", "subgroup_gap", "groups"}, f"{path}, bar")
     low, high = raw["slope"]
     return Bar(float(raw["auroc_low"]), (float(low), float(high)), float(raw["subgroup_gap"]), tuple(raw.get("groups", ())))
+
+
+def _proof(raw: Mapping[str, Any], path: Path) -> Proof:
+    _known(raw, PROOF, f"{path}, proof")
+    since = raw.get("since")
+    return Proof(
+        kind=str(raw.get("kind", "cross")),
+        folds=int(raw.get("folds", 5)),
+        site=str(raw.get("site", "")),
+        subgroups=tuple(raw.get("subgroups", ())),
+        since=None if since is None else datetime.fromisoformat(str(since)),
+        by=str(raw.get("by", "")),
+        held=tuple(str(part) for part in raw.get("held", ())),
+        share=float(raw.get("share", 0.0)),
+    )
 
 
 def _population(raw: Mapping[str, Any]) -> Population:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +37,7 @@ class Cases:
     subjects : int64 array of shape (n,)
         Patient of each row.
     groups : mapping of str to object array of shape (n,)
-        Names of the subgroup each patient is in, by kind (`site`, `sex`, `age`); `unknown` where the record does not say.
+        Names of the subgroup each patient is in, by kind (`site`, `part`, `sex`, `age`); `unknown` where the record does not say.
     excluded : mapping of str to int
         Patients left out, by reason.
     period : str
@@ -73,18 +75,41 @@ def cases(card: Card, events: pa.Table) -> Cases:
     matrix = features(events, card.inputs, found.rows)
     who = features(events, (_AGE, _MALE), found.rows)
     subjects = np.array([subject for subject, _ in found.rows], dtype=np.int64)
-    moments = [moment for _, moment in found.rows]
     groups = {
         "sex": np.array(["unknown" if np.isnan(m) else ("men" if m else "women") for m in who.X[:, 1]], dtype=object),
         "age": np.array([_band(a) for a in who.X[:, 0]], dtype=object),
     }
-    if card.proof.site:
-        groups["site"] = _site(events, card.proof.site, subjects)
+    for kind, code in (("site", card.proof.site), ("part", card.proof.by)):
+        if code:
+            groups[kind] = _said(events, code, subjects)
+    return Cases(matrix, y, subjects, groups, found.excluded, _period(found.rows), _fingerprint(subjects, matrix.X, y))
+
+
+def some(found: Cases, rows: NDArray[np.intp]) -> Cases:
+    """The cases at some positions, as if there had never been others."""
+    matrix, positions = found.features, rows.tolist()
+    part = Features(
+        np.ascontiguousarray(matrix.X[rows]),
+        matrix.names,
+        matrix.units,
+        tuple(matrix.rows[position] for position in positions),
+        matrix.observed[rows],
+    )
+    y, subjects = found.y[rows], found.subjects[rows]
+    groups = {kind: labels[rows] for kind, labels in found.groups.items()}
+    return Cases(part, y, subjects, groups, {}, _period(part.rows), _fingerprint(subjects, part.X, y))
+
+
+def _period(rows: Sequence[tuple[int, datetime]]) -> str:
+    moments = [moment for _, moment in rows]
+    return f"{min(moments):%Y-%m-%d} to {max(moments):%Y-%m-%d}"
+
+
+def _fingerprint(*parts: NDArray[Any]) -> str:
     digest = hashlib.sha256()
-    for part in (subjects, matrix.X, y):
+    for part in parts:
         digest.update(np.ascontiguousarray(part).tobytes())
-    period = f"{min(moments):%Y-%m-%d} to {max(moments):%Y-%m-%d}"
-    return Cases(matrix, y, subjects, groups, found.excluded, period, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def _band(years: float) -> str:
@@ -94,7 +119,7 @@ def _band(years: float) -> str:
     return f"{AGE_BANDS[band - 1]}-{AGE_BANDS[band] - 1}"
 
 
-def _site(events: pa.Table, code: str, subjects: NDArray[np.int64]) -> NDArray[np.object_]:
+def _said(events: pa.Table, code: str, subjects: NDArray[np.int64]) -> NDArray[np.object_]:
     rows = events.filter(pc.equal(events["code"], code))
     where = dict(zip(rows["subject_id"].to_pylist(), rows["text_value"].to_pylist(), strict=True))
     return np.array([where.get(int(s)) or "unknown" for s in subjects], dtype=object)

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from consilium.core.card import Card
+from consilium.core.card import Card, Proof
 from consilium.core.errors import InputError
-from consilium.core.report import Report
+from consilium.core.report import Development, LearnerResult, Report
 from consilium.models import learner
 from consilium.models.seal import seal
 from consilium.models.served import ServedModel
 from consilium.models.uncertainty import fit_intervals
 from consilium.specialists.cases import Cases, cases
-from consilium.specialists.prove import assemble, prove, report, train
+from consilium.specialists.prove import SEED, assemble, held_out_words, parted, prove, report, train
 from consilium.specialists.roster import MODEL, PAGE, REPORT, TREE
 from consilium.validation import learner_result, measure, page, write_report
 
@@ -35,7 +35,7 @@ class Fitted:
 
 
 def fit(card: Card, events: Iterable[pa.Table], into: Path, data: str) -> Fitted:
-    """Train the card's learner on all patients of a record and seal it in `into/model.onnx`.
+    """Train the card's learner on all patients of a record (but those whom its proof holds out) and seal it in `into/model.onnx`.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def fit(card: Card, events: Iterable[pa.Table], into: Path, data: str) -> Fitted
     ModelError
         When the exported model does not give the learner's probabilities.
     """
-    return _fit(card, cases(card, _whole(events)), into, data)
+    return _fit(card, parted(card, cases(card, _whole(events)))[0], into, data)
 
 
 def fit_and_prove(
@@ -70,19 +70,27 @@ def fit_and_prove(
 ) -> tuple[Fitted, Report]:
     """Prove every learner under the card's proof, train the seated one on all patients, and write model, report, page and tree.
 
+    Where the proof holds patients out, learners are compared and the model is sealed without them; then they are shown to it, once.
     `limits` is what the reader must know of the data; `undated` why they carry no dates, when the moments of asking are assumed.
-    `tree.svg` is the decision tree of the comparison, trained on all patients: not what speaks, but what people like to look at.
+    `tree.svg` is the comparison's decision tree, trained on the patients the model was: not what speaks, but what people like to see.
     """
     found = cases(card, _whole(events))
+    learned, held = parted(card, found)
     if undated:
-        found = replace(found, period=undated)
-    proof = prove(card, found, progress=progress)
+        learned, held = replace(learned, period=undated), held and replace(held, period=undated)
+    proof = prove(card, learned, progress=progress)
     progress(f"{card.learner}, on everything")
-    fitted = _fit(card, found, into, data)
-    proven = report(card, found, proof, fitted.model.sha256, data, limits)
+    fitted = _fit(card, learned, into, data)
+    if held is None:
+        proven = report(card, learned, proof, fitted.model.sha256, data, limits)
+    else:
+        made = Development(len(learned.y), int(learned.y.sum()), learned.period, learned.fingerprint, proof.words)
+        # The exclusions were counted before the patients were parted, so they are of the whole.
+        held = replace(held, excluded=found.excluded)
+        proven = _held_against(fitted, held, proof.results, held_out_words(card), data, limits, made)
     write(proven, card, into)
-    tree = learner("tree").fit(found.features.X, found.y)
-    (into / TREE).write_text(tree.draw(found.features.names, found.features.units), encoding="utf-8")
+    tree = learner("tree").fit(learned.features.X, learned.y)
+    (into / TREE).write_text(tree.draw(learned.features.names, learned.features.units), encoding="utf-8")
     return fitted, proven
 
 
@@ -94,20 +102,15 @@ def validate(fitted: Fitted, events: Iterable[pa.Table], data: str) -> Report:
     InputError
         When the patients are the very ones the model was trained on.
     """
-    found = cases(fitted.card, _whole(events))
+    card = fitted.card if fitted.card.proof.kind != "held_out" else replace(fitted.card, proof=Proof(subgroups=fitted.card.proof.subgroups))
+    found = cases(card, _whole(events))
     if found.fingerprint == fitted.fingerprint:
         raise InputError(
             "A model cannot be validated on the patients it was trained on",
             where=data,
             do=f"give other patients, or run `consilium fit {fitted.card.name}`, which proves it by patients held out in turn",
         )
-    started = time.perf_counter()
-    p = fitted.model.probability(found.features.X)
-    seconds = time.perf_counter() - started
-    groups = {kind: found.groups[kind].tolist() for kind in fitted.card.proof.subgroups if kind in found.groups}
-    own = learner_result(fitted.card.learner, found.y, p, seconds)
-    words = "the sealed model on patients it was not trained on"
-    return assemble(fitted.card, found, p, measure(found.y, p, groups=groups), (own,), words, fitted.model.sha256, data, ())
+    return _held_against(fitted, found, (), "the sealed model on patients it was not trained on", data, ())
 
 
 def write(proven: Report, card: Card, into: Path) -> None:
@@ -116,8 +119,27 @@ def write(proven: Report, card: Card, into: Path) -> None:
     (into / PAGE).write_text(page(proven, card_title=card.title["en"], card=card), encoding="utf-8")
 
 
+def _held_against(
+    fitted: Fitted,
+    found: Cases,
+    comparisons: tuple[LearnerResult, ...],
+    words: str,
+    data: str,
+    limits: tuple[str, ...],
+    development: Development | None = None,
+) -> Report:
+    """The report of a sealed model on patients it was not trained on; without comparisons its own line is the only one."""
+    started = time.perf_counter()
+    p = fitted.model.probability(found.features.X)
+    seconds = time.perf_counter() - started
+    groups = {kind: found.groups[kind].tolist() for kind in fitted.card.proof.subgroups if kind in found.groups}
+    comparisons = comparisons or (learner_result(fitted.card.learner, found.y, p, seconds),)
+    measures = measure(found.y, p, groups=groups, seed=SEED)
+    return assemble(fitted.card, found, p, measures, comparisons, words, fitted.model.sha256, data, limits, development)
+
+
 def _fit(card: Card, found: Cases, into: Path, data: str) -> Fitted:
-    trained = train(card.learner, found.features.X, found.y, found.subjects)
+    trained = train(card.learner, found.features.X, found.y, found.subjects, card.parameters)
     into.mkdir(parents=True, exist_ok=True)
     path = into / MODEL
     interval = fit_intervals(trained.calibration.apply(trained.out_of_fold), found.y)

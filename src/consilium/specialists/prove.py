@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from consilium.core.card import Card
-from consilium.core.report import LearnerResult, Report
-from consilium.models import LEARNERS, learner
+from consilium.core.report import Development, LearnerResult, Report
+from consilium.models import LEARNERS, MOST_ROWS, learner
 from consilium.models.calibration import Calibration, fit_calibration
 from consilium.models.odds import probability_of
-from consilium.record import folds, site_folds
-from consilium.specialists.cases import Cases
+from consilium.record import drawn, folds, forward, held_out, site_folds
+from consilium.specialists.cases import Cases, some
 from consilium.validation import Measures, learner_result, measure, missing_share
 
 if TYPE_CHECKING:
@@ -46,7 +46,13 @@ class Proof:
     words: str
 
 
-def train(name: str, X: NDArray[np.float32], y: NDArray[np.int8], subjects: NDArray[np.int64] | None = None) -> Trained:
+def train(
+    name: str,
+    X: NDArray[np.float32],
+    y: NDArray[np.int8],
+    subjects: NDArray[np.int64] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Trained:
     """Fit a learner on everything given, and its calibration on predictions for folds the learner had not seen.
 
     Parameters
@@ -57,11 +63,14 @@ def train(name: str, X: NDArray[np.float32], y: NDArray[np.int8], subjects: NDAr
     y : int8 array of shape (n,)
     subjects : int64 array of shape (n,), optional
         Patient of each row, so that none straddles a fold.
+    parameters : mapping, optional
+        The learner's, where its defaults are not meant.
     """
+    chosen = dict(parameters or {})
     out_of_fold = np.empty(len(y))
     for fit_rows, rest in folds(y, INNER_FOLDS, seed=SEED + 1, subjects=subjects):
-        out_of_fold[rest] = learner(name).fit(X[fit_rows], y[fit_rows]).log_odds(X[rest])
-    return Trained(learner(name).fit(X, y), fit_calibration(out_of_fold, y), out_of_fold)
+        out_of_fold[rest] = learner(name, **chosen).fit(X[fit_rows], y[fit_rows]).log_odds(X[rest])
+    return Trained(learner(name, **chosen).fit(X, y), fit_calibration(out_of_fold, y), out_of_fold)
 
 
 def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress: Progress = lambda _: None) -> Proof:
@@ -70,11 +79,11 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
     Parameters
     ----------
     card : Card
-        Says how: folds by patient, or each site held out in turn.
+        Says how: folds by patient, or each site held out in turn; where others are held out, folds by patient of those that are not.
     found : Cases
-        The patients.
+        The patients; where some are held out, the others (`parted`).
     names : tuple of str
-        Learners to compare.
+        Learners to compare. Those of `MOST_ROWS` that do not hold the seat are given so many rows of each training part at most.
     progress : callable
         Told what is being fitted.
     """
@@ -83,19 +92,44 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
     probabilities, results = {}, []
     for name in names:
         p = np.full(len(y), np.nan)
+        seated = name == card.learner
+        most = None if seated else MOST_ROWS.get(name)
+        capped = None
         started = time.perf_counter()
         for part, (fit_rows, rest) in enumerate(splits, 1):
             progress(f"{name}, part {part} of {len(splits)}")
-            trained = train(name, X[fit_rows], y[fit_rows], found.subjects[fit_rows])
+            if most is not None and len(fit_rows) > most:
+                fit_rows, capped = _fewer(fit_rows, most), most
+            trained = train(name, X[fit_rows], y[fit_rows], found.subjects[fit_rows], card.parameters if seated else None)
             p[rest] = probability(trained, X[rest])
         probabilities[name] = p
-        results.append(learner_result(name, y, p, time.perf_counter() - started))
+        results.append(replace(learner_result(name, y, p, time.perf_counter() - started), most_rows=capped))
     return Proof(probabilities, tuple(results), _words(card, found))
 
 
 def probability(trained: Trained, X: NDArray[np.float32]) -> NDArray[np.float64]:
     """Calibrated probability, shape (n,)."""
     return probability_of(trained.calibration.apply(trained.learner.log_odds(X)))
+
+
+def parted(card: Card, found: Cases) -> tuple[Cases, Cases | None]:
+    """Who is learned from, and who is held out (None where the card holds nobody out for good).
+
+    Raises
+    ------
+    LawError
+        When nobody is left on one side.
+    """
+    how = card.proof
+    if how.kind != "held_out":
+        return found, None
+    if how.since is not None:
+        fold = forward(found.features.rows, how.since)
+    elif how.by:
+        fold = held_out(np.isin(found.groups["part"].astype(str), how.held), found.subjects, where=f"{how.by} in {', '.join(how.held)}")
+    else:
+        fold = held_out(drawn(found.subjects, how.share, seed=SEED), found.subjects, where=f"a share of {how.share:g}")
+    return some(found, fold.train), some(found, fold.test)
 
 
 def report(card: Card, found: Cases, proof: Proof, model_sha256: str, data: str, limits: tuple[str, ...]) -> Report:
@@ -115,6 +149,7 @@ def assemble(
     model_sha256: str,
     data: str,
     limits: tuple[str, ...],
+    development: Development | None = None,
 ) -> Report:
     """A Report from measures; `shortfalls` is what the bar says of it."""
     left_out = tuple(f"{count} patients left out: {reason}" for reason, count in found.excluded.items() if count)
@@ -143,6 +178,7 @@ def assemble(
         limits=limits + left_out,
         shortfalls=(),
         made_with={package: version(package) for package in ("numpy", "scikit-learn", "lightgbm", "interpret-core")},
+        development=development,
     )
     return replace(draft, shortfalls=card.bar.shortfalls(draft))
 
@@ -152,6 +188,24 @@ def _splits(card: Card, found: Cases) -> Iterator[tuple[NDArray[np.intp], NDArra
         yield from site_folds(found.groups["site"], subjects=found.subjects)
     else:
         yield from folds(found.y, card.proof.folds, seed=SEED, subjects=found.subjects)
+
+
+def _fewer(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """So many of the rows, drawn once and for all, in their order."""
+    kept: NDArray[np.intp] = np.sort(np.random.default_rng(SEED).choice(rows, most, replace=False))
+    return kept
+
+
+def held_out_words(card: Card) -> str:
+    """Who was held out, and that they were touched once."""
+    how = card.proof
+    if how.since is not None:
+        who = f"those asked about from {how.since:%Y-%m-%d} on"
+    elif how.by:
+        who = f"{how.by} {', '.join(how.held)}"
+    else:
+        who = f"a fixed draw of {100 * how.share:g} % of the patients"
+    return f"held out: {who}; shown once, to the sealed model of the others"
 
 
 def _words(card: Card, found: Cases) -> str:
