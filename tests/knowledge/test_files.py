@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from consilium.knowledge.shelf import FOLDER
 
 TABLES = sorted(FOLDER.rglob("*.csv"))
 BOOKS = sorted(FOLDER.rglob("*.yaml"))
+GENES = sorted(FOLDER.rglob("*.json"))
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -45,6 +47,14 @@ def test_every_book_opens_with_its_provenance(path: Path) -> None:
     assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", header["retrieved"])
 
 
+@pytest.mark.parametrize("path", GENES, ids=lambda p: p.name)
+def test_every_gene_opens_with_its_provenance(path: Path, opened: Shelf) -> None:
+    header = json.loads(path.read_text(encoding="utf-8"))["header"]
+    assert header["title"] and header["licence"] and header["version"]
+    assert set(header["sources"]) <= opened.sources.keys()
+    assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", header["retrieved"])
+
+
 @pytest.mark.parametrize("path", TABLES, ids=lambda p: p.name)
 def test_every_row_has_as_many_cells_as_the_table_has_columns(path: Path) -> None:
     rows = _rows(path)
@@ -60,7 +70,8 @@ def test_every_row_cites_the_bibliography(opened: Shelf) -> None:
 
 def test_the_bibliography_is_cited(opened: Shelf) -> None:
     """Each entry serves a row, a guideline or a specialist's card; a source that nobody cites is a leftover."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in [*TABLES, *FOLDER.rglob("guidelines/*.yaml")])
+    books = [path for path in BOOKS if path.name != "sources.yaml"]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [*TABLES, *books, *GENES])
     cards = "\n".join(path.read_text(encoding="utf-8") for path in FOLDER.parent.rglob("card.yaml"))
     idle = {key for key in opened.sources if not re.search(rf"\b{key}\b", text + cards)}
     assert idle == set()

@@ -173,6 +173,46 @@ def consult(
         sys.stdout.buffer.flush()
 
 
+class Build(StrEnum):
+    """Genome builds that a VCF may be made against."""
+
+    GRCh38 = "GRCh38"
+    GRCh37 = "GRCh37"
+
+
+class Plain(StrEnum):
+    """Forms of what is shown without a record."""
+
+    text = "text"
+    json = "json"
+
+
+@app.command()
+@worded
+def genome(
+    file: Annotated[Path, typer.Argument(help="A VCF (4.0 to 4.5), plain or bgzipped, with or without its index.")],
+    sample: Annotated[str | None, typer.Option(help="Which person, where the file holds several.")] = None,
+    build: Annotated[Build | None, typer.Option(help="Genome build, where the file does not say.")] = None,
+    absent: Annotated[bool, typer.Option("--absent-is-reference", help="What the file does not mention is the reference.")] = False,
+    one_x: Annotated[bool, typer.Option("--one-x", help="The person has one X chromosome.")] = False,
+    outside: Annotated[list[str] | None, typer.Option(help="A diplotype called elsewhere, as CYP2D6=*1/*4; may be repeated.")] = None,
+    form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
+    language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
+) -> None:
+    """Read a genome: diplotypes, phenotypes and what stays uncertain, gene by gene, without a record.
+
+    Example: `consilium genome amara.vcf.gz`, or `consilium genome cohort.vcf.gz --sample HG00276 --absent-is-reference --format json`
+    """
+    from consilium.genomics.reading import read_genome
+    from consilium.render.genome import genome_json, genome_text
+
+    sent = verbs.outside_calls(outside or ())
+    found = read_genome(file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent)
+    shown = genome_json(found) if form is Plain.json else genome_text(found, language=language.value, color=out.is_terminal).encode()
+    sys.stdout.buffer.write(shown)
+    sys.stdout.buffer.flush()
+
+
 @app.command()
 @worded
 def quality(

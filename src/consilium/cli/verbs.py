@@ -246,3 +246,24 @@ def example_ward() -> Path:
         if folder.is_dir():
             return folder
     raise NotFoundError("The example ward is not installed", do="run from a checkout of consilium")
+
+
+def outside_calls(given: Iterable[str]) -> dict[str, str]:
+    """Diplotypes called elsewhere, from words as `CYP2D6=*1/*4`.
+
+    Raises
+    ------
+    InputError
+        When a word is not of that form, or the gene is not one that is known.
+    """
+    from consilium.knowledge.pharmacogenes import pharmacogenes
+
+    found = {}
+    for word in given:
+        gene, sign, diplotype = word.partition("=")
+        if not sign or gene not in pharmacogenes():
+            raise InputError(
+                "An outside call cannot be read", found=word, expected="as CYP2D6=*1/*4", do=f"name one of {', '.join(pharmacogenes())}"
+            )
+        found[gene] = diplotype
+    return found

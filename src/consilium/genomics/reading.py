@@ -1,0 +1,75 @@
+"""Reading: everything that one genome file says of one person, with what it was read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from consilium.genomics.diplotype import Diplotype, from_outside
+from consilium.genomics.pharmacogenomics import build_of, call_all
+from consilium.genomics.vcf import VariantFile
+from consilium.knowledge.pharmacogenes import frequencies, pharmacogenes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one file says.
+
+    Parameters
+    ----------
+    file, sample, build : str
+        Which file and sample, and the genome build, with what told it (`told_by`).
+    genes : tuple of Diplotype
+        The pharmacogenes, by name.
+    absent_is_reference : bool
+        Whether the reader said that what the file does not mention is the reference.
+    """
+
+    file: str
+    sample: str
+    build: str
+    told_by: str
+    genes: tuple[Diplotype, ...] = field(default=())
+    absent_is_reference: bool = False
+
+
+def read_genome(
+    path: str | Path,
+    sample: str | None = None,
+    *,
+    build: str = "",
+    absent_is_reference: bool = False,
+    lone_x: bool = False,
+    outside: Mapping[str, str] | None = None,
+) -> Reading:
+    """Read one person's genome.
+
+    Parameters
+    ----------
+    path : path
+        A VCF, bgzipped or not, with or without an index.
+    sample : str, optional
+        Needed where the file holds several.
+    build : str
+        `GRCh38` or `GRCh37`, where the file does not say.
+    absent_is_reference : bool
+        What the file does not mention is the reference. By default it is unknown.
+    lone_x : bool
+        The person has one X.
+    outside : mapping of str to str, optional
+        Diplotypes called elsewhere, by gene (`{"CYP2D6": "*1/*4"}`); they take the place of what the file shows.
+
+    Raises
+    ------
+    InputError
+        When the file, the sample or the build cannot be used; the message says why.
+    """
+    file = VariantFile(path, sample)
+    known = pharmacogenes()
+    sent = {gene: from_outside(known[gene], diplotype, "outside call") for gene, diplotype in (outside or {}).items()}
+    read = [gene for name, gene in known.items() if name not in sent]
+    called = call_all(file, read, build=build, absent_is_reference=absent_is_reference, lone_x=lone_x, frequencies=frequencies())
+    genes = tuple(sorted([*called, *sent.values()], key=lambda d: d.gene))
+    build, told_by = build_of(file, build)
+    return Reading(file.path.name, file.sample, build, told_by, genes, absent_is_reference)

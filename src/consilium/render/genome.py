@@ -1,0 +1,98 @@
+"""Genome: what a genome file says of one person, for the terminal and as JSON."""
+
+from __future__ import annotations
+
+import functools
+import io
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from consilium.genomics.diplotype import UNASSIGNED, Diplotype
+from consilium.genomics.reading import Reading
+from consilium.knowledge.pharmacogenes import pharmacogenes
+from consilium.render.words import HERE, Words
+
+POSSIBLE = 3
+"""Other possibilities shown for a gene on the terminal; JSON has all."""
+
+
+@functools.cache
+def _words(language: str) -> Words:
+    labels = yaml.safe_load((HERE / "genome.yaml").read_text(encoding="utf-8"))
+    return Words(language, {key: both[language] for key, both in labels.items()})
+
+
+def genome_text(reading: Reading, *, language: str = "en", color: bool = True, width: int | None = None) -> str:
+    """Write a reading for the terminal: one row for each gene, what was called first, what stays possible after it."""
+    say = _words(language).say
+    out = io.StringIO()
+    console = Console(file=out, width=width or 140, force_terminal=color, no_color=not color, highlight=False)
+    console.print(Text(say("title", sample=reading.sample), style="bold"))
+    console.print(Text(say("file", file=reading.file, build=reading.build, told_by=reading.told_by), style="dim"))
+    if reading.absent_is_reference:
+        console.print(Text(say("assumed"), style="yellow"))
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("gene", "diplotype", "phenotype", "score", "seen", "possible"):
+        table.add_column(say(column), overflow="fold")
+    for called in reading.genes:
+        table.add_row(*_row(called, say))
+    console.print(table)
+    console.print(Text(say("disclaimer"), style="dim"))
+    return out.getvalue()
+
+
+def genome_json(reading: Reading) -> bytes:
+    """Everything a reading holds, as JSON; genes by name.
+
+    For each gene: `diplotypes` (the best-fitting pairs), `phenotype`, `activity_score`, `distribution` and `phenotypes` with their
+    probabilities, `missing` positions with the reason, `undocumented` sequences and `notes`.
+    """
+    genes = {}
+    for called in reading.genes:
+        raw = asdict(called)
+        raw["activity_score"], raw["phenotype"] = raw.pop("score"), raw["phenotype"] or None
+        raw["distribution"] = {share.name: share.probability for share in called.distribution}
+        raw["phenotypes"] = {share.name: share.probability for share in called.phenotypes}
+        genes[raw.pop("gene")] = raw
+    content = {
+        "file": reading.file,
+        "sample": reading.sample,
+        "build": reading.build,
+        "told_by": reading.told_by,
+        "absent_is_reference": reading.absent_is_reference,
+        "genes": genes,
+    }
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _row(called: Diplotype, say: Any) -> tuple[Text, ...]:
+    gene = pharmacogenes()[called.gene]
+    total = sum(not p.ignored for p in gene.positions)
+    seen = total - len(called.missing)
+    notes = "; ".join(say(f"note_{note}", n=len(called.missing), of=total) for note in called.notes if note != "missing")
+    if not called.diplotypes:
+        return Text(called.gene, "bold"), Text(say("not_called"), "yellow"), Text(""), Text(""), Text(f"{seen}/{total}"), Text(notes)
+    shown = " | ".join(called.diplotypes[:POSSIBLE]) + (" …" if len(called.diplotypes) > POSSIBLE else "")
+    means = called.phenotype or say("differs" if len(called.diplotypes) > 1 else "not_assigned")
+    score = "" if called.score is None else f"{'≥' if called.at_least else ''}{called.score:g}"
+    others = [s for s in called.phenotypes if s.name not in (called.phenotype, UNASSIGNED)]
+    possible = ", ".join(f"{s.name} {_percent(s.probability)}" for s in others[:POSSIBLE])
+    tail = "; ".join(part for part in (possible, notes) if part)
+    return (
+        Text(called.gene, "bold"),
+        Text(shown),
+        Text(means, "" if called.phenotype else "dim"),
+        Text(score),
+        Text("" if called.outside else f"{seen}/{total}", "yellow" if seen < total else ""),
+        Text(tail, "dim"),
+    )
+
+
+def _percent(p: float) -> str:
+    return f"{100 * p:.0f} %" if p >= 0.01 else "<1 %"
