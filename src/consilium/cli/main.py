@@ -196,6 +196,7 @@ def genome(
     absent: Annotated[bool, typer.Option("--absent-is-reference", help="What the file does not mention is the reference.")] = False,
     one_x: Annotated[bool, typer.Option("--one-x", help="The person has one X chromosome.")] = False,
     outside: Annotated[list[str] | None, typer.Option(help="A diplotype called elsewhere, as CYP2D6=*1/*4; may be repeated.")] = None,
+    score: Annotated[list[Path] | None, typer.Option(help="A scoring file of the PGS Catalog; may be repeated.")] = None,
     form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
     language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
 ) -> None:
@@ -207,7 +208,9 @@ def genome(
     from consilium.render.genome import genome_json, genome_text
 
     sent = verbs.outside_calls(outside or ())
-    found = read_genome(file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent)
+    found = read_genome(
+        file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent, scoring=score or ()
+    )
     shown = genome_json(found) if form is Plain.json else genome_text(found, language=language.value, color=out.is_terminal).encode()
     sys.stdout.buffer.write(shown)
     sys.stdout.buffer.flush()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from consilium.genomics.diplotype import Diplotype, from_outside
 from consilium.genomics.pharmacogenomics import build_of, call_all
+from consilium.genomics.polygenic import Polygenic, score
+from consilium.genomics.scoring import read_scoring
 from consilium.genomics.vcf import VariantFile
 from consilium.knowledge.pharmacogenes import frequencies, pharmacogenes
 
@@ -22,6 +24,8 @@ class Reading:
         Which file and sample, and the genome build, with what told it (`told_by`).
     genes : tuple of Diplotype
         The pharmacogenes, by name.
+    scores : tuple of Polygenic
+        Polygenic scores, in the order asked.
     absent_is_reference : bool
         Whether the reader said that what the file does not mention is the reference.
     """
@@ -31,6 +35,7 @@ class Reading:
     build: str
     told_by: str
     genes: tuple[Diplotype, ...] = field(default=())
+    scores: tuple[Polygenic, ...] = ()
     absent_is_reference: bool = False
 
 
@@ -42,6 +47,7 @@ def read_genome(
     absent_is_reference: bool = False,
     lone_x: bool = False,
     outside: Mapping[str, str] | None = None,
+    scoring: Iterable[str | Path] = (),
 ) -> Reading:
     """Read one person's genome.
 
@@ -60,6 +66,9 @@ def read_genome(
     outside : mapping of str to str, optional
         Diplotypes called elsewhere, by gene (`{"CYP2D6": "*1/*4"}`); they take the place of what the file shows.
 
+    scoring : iterable of path
+        Scoring files of the PGS Catalog.
+
     Raises
     ------
     InputError
@@ -72,4 +81,5 @@ def read_genome(
     called = call_all(file, read, build=build, absent_is_reference=absent_is_reference, lone_x=lone_x, frequencies=frequencies())
     genes = tuple(sorted([*called, *sent.values()], key=lambda d: d.gene))
     build, told_by = build_of(file, build)
-    return Reading(file.path.name, file.sample, build, told_by, genes, absent_is_reference)
+    scores = tuple(score(file, read_scoring(path, build)) for path in scoring)
+    return Reading(file.path.name, file.sample, build, told_by, genes, scores, absent_is_reference)

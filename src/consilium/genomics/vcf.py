@@ -12,6 +12,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from consilium.core.errors import FormatError, InputError, NotFoundError
 from consilium.knowledge.builds import build_of_lengths, build_of_words
 
@@ -25,6 +28,7 @@ LINE = 64 * 1024 * 1024
 MERGE = 20_000
 """Places nearer than this many bases are fetched by one look into the index."""
 _CONTIG = re.compile(r"##contig=<.*?ID=([^,>]+)")
+_END = re.compile(rb"(?:^|;)END=(\d+)")
 _LENGTH = re.compile(r"length=(\d+)")
 
 
@@ -76,6 +80,57 @@ class Record:
         return (self.ref, *self.alts)
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line for all samples: place, alleles, and the samples' cells as written.
+
+    `cells` are the bytes after FORMAT; `format` is FORMAT as written.
+    """
+
+    chromosome: str
+    start: int
+    ref: str
+    alts: tuple[str, ...]
+    filter: str
+    format: bytes
+    cells: bytes
+
+    def dosage(self, allele: int, column: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """How often each sample has an allele, and whether it was called at all.
+
+        Parameters
+        ----------
+        allele : int
+            Index into `(ref, *alts)`.
+        column : int, optional
+            One sample only, counted from 0.
+
+        Returns
+        -------
+        (float64 array, bool array) of shape (n,)
+            The dosage, 0 where it was not called, and whether it was.
+        """
+        if column is None and self.format == b"GT" and allele < 10:
+            grid = np.frombuffer(self.cells + b"\t", np.uint8)
+            signs = grid[1::4]
+            if len(grid) % 4 == 0 and (grid[3::4] == ord("\t")).all() and ((signs == ord("|")) | (signs == ord("/"))).all():
+                first, second = grid[0::4], grid[2::4]
+                seen = (first != ord(".")) & (second != ord("."))
+                wanted = ord("0") + allele
+                return ((first == wanted).astype(np.float64) + (second == wanted)) * seen, seen
+        cells = self.cells.split(b"\t")
+        if column is not None:
+            cells = cells[column : column + 1]
+        place = self.format.split(b":").index(b"GT") if b"GT" in self.format.split(b":") else -1
+        counts, seen = np.zeros(len(cells)), np.zeros(len(cells), bool)
+        for i, cell in enumerate(cells):
+            values = cell.split(b":")
+            parts = re.split(rb"[/|]", values[place].lstrip(b"/|")) if 0 <= place < len(values) else [b"."]
+            seen[i] = b"." not in parts and b"" not in parts
+            counts[i] = parts.count(str(allele).encode()) if seen[i] else 0
+        return counts, seen
+
+
 class VariantFile:
     """One VCF on disk, bgzipped or plain, with or without an index, and the sample that is read.
 
@@ -101,7 +156,7 @@ class VariantFile:
             raise NotFoundError("No such file", where=str(path), do="check the path")
         self.compressed = _compressed(self.path)
         self.header = _header(self.path, self.compressed)
-        self.sample, self._column = self._choose(sample)
+        self.sample, self.column = self._choose(sample)
 
     def _choose(self, sample: str | None) -> tuple[str, int]:
         names = self.header.samples
@@ -113,10 +168,10 @@ class VariantFile:
         if sample is None:
             if len(names) > 1:
                 raise InputError("The file holds several samples", where=self.path.name, found=shown, do="say which one with --sample")
-            return names[0], 9
+            return names[0], 0
         if sample not in names:
             raise InputError("No such sample", where=self.path.name, found=sample, expected=shown, do="check the spelling of --sample")
-        return sample, 9 + names.index(sample)
+        return sample, names.index(sample)
 
     def named(self, chromosome: str) -> str:
         """The file's own name of a chromosome (`chr10` or `10`); with nothing declared, the name as given."""
@@ -136,7 +191,7 @@ class VariantFile:
             yield self._record(line.split(b"\t"), number)
 
     def at(self, regions: Mapping[str, Iterable[tuple[int, int]]]) -> Iterator[Record]:
-        """Records that overlap regions, by an index where there is one, else by one pass.
+        """The sample's records that overlap regions, by an index where there is one, else by one pass.
 
         Parameters
         ----------
@@ -148,14 +203,27 @@ class VariantFile:
         FormatError
             When a line that overlaps cannot be read, or the file is cut short.
         """
+        for number, line in self._near(regions):
+            yield self._record(line.split(b"\t"), number)
+
+    def lines(self, regions: Mapping[str, Iterable[tuple[int, int]]]) -> Iterator[Line]:
+        """The same for all samples at once."""
+        for number, line in self._near(regions):
+            cells = line.split(b"\t", 9)
+            if len(cells) < 10:
+                raise self._broken(number, "columns", str(len(cells)).encode(), str(9 + len(self.header.samples)))
+            alts = tuple(cells[4].decode("utf-8", "replace").upper().split(","))
+            where = (cells[0].decode("utf-8", "replace").removeprefix("chr"), int(cells[1]), cells[3].decode("utf-8", "replace").upper())
+            yield Line(*where, alts, cells[6].decode("utf-8", "replace"), cells[8], cells[9])
+
+    def _near(self, regions: Mapping[str, Iterable[tuple[int, int]]]) -> Iterator[tuple[int, bytes]]:
+        """Lines that overlap regions, with their number in the file (0 where an index was used)."""
         wanted = {name.removeprefix("chr"): _merged(spans) for name, spans in regions.items()}
         index = self._index()
-        if index is not None:
-            yield from self._indexed(index, wanted)
-            return
+        found = self._lines() if index is None else self._indexed(index, wanted)
         starts = {name.encode(): [s for s, _ in spans] for name, spans in wanted.items()}
         ends = {name.encode(): [e for _, e in spans] for name, spans in wanted.items()}
-        for number, line in self._lines():
+        for number, line in found:
             name, _, rest = line.partition(b"\t")
             name = name.removeprefix(b"chr")
             if name not in starts:
@@ -165,17 +233,17 @@ class VariantFile:
                 start = int(place)
             except ValueError:
                 raise self._broken(number, "POS", place) from None
-            # A reference block or a long deletion may begin before a region: only then is the whole line worth reading.
             spot = bisect_right(ends[name], start - 1)
             if spot == len(starts[name]):
                 continue
+            # A reference block or a long deletion may begin before a region: only then is more of the line worth reading.
             if start < starts[name][spot]:
                 cells = rest.split(b"\t", 6)
-                if start + len(cells[1]) - 1 < starts[name][spot] and b"END=" not in cells[5]:
+                stated = _END.search(cells[5]) if len(cells) > 5 else None
+                end = max(start + len(cells[1]) - 1, int(stated[1]) if stated else 0)
+                if end < starts[name][spot]:
                     continue
-            record = self._record(line.split(b"\t"), number)
-            if record.end >= starts[name][spot]:
-                yield record
+            yield number, line
 
     def _index(self) -> pysam.TabixFile | None:
         if not self.compressed or not any(self.path.with_name(self.path.name + end).exists() for end in (".tbi", ".csi")):
@@ -190,22 +258,16 @@ class VariantFile:
         except (OSError, ValueError):
             return None
 
-    def _indexed(self, index: pysam.TabixFile, wanted: Mapping[str, list[tuple[int, int]]]) -> Iterator[Record]:
+    def _indexed(self, index: pysam.TabixFile, wanted: Mapping[str, list[tuple[int, int]]]) -> Iterator[tuple[int, bytes]]:
         held = set(index.contigs)
         for bare, spans in wanted.items():
             name = next((n for n in (f"chr{bare}", bare) if n in held), None)
             if name is None:
                 continue
             for first, last in _merged(spans, MERGE):
-                inside = [(s, e) for s, e in spans if first <= s and e <= last]
-                starts, ends = [s for s, _ in inside], [e for _, e in inside]
                 try:
-                    for text in index.fetch(name, first - 1, last):
-                        cells = text.encode().split(b"\t")
-                        record = self._record(cells, 0)
-                        spot = bisect_right(ends, record.start - 1)
-                        if spot < len(starts) and record.end >= starts[spot]:
-                            yield record
+                    for text in index.fetch(name, max(0, first - 1), last):
+                        yield 0, text.encode()
                 except (OSError, ValueError) as broken:
                     raise FormatError(
                         "The file or its index is broken", where=self.path.name, found=str(broken), do="index it again"
@@ -245,7 +307,7 @@ class VariantFile:
         if stated:
             end = max(end, int(stated[1]))
         keys = text[8].split(":")
-        values = cells[self._column].decode("utf-8", "replace").split(":")
+        values = cells[9 + self.column].decode("utf-8", "replace").split(":")
         sample = dict(zip(keys, values, strict=False))
         called = sample.get("GT", ".")
         parts = re.split(r"[/|]", called.lstrip("/|"))

@@ -38,11 +38,23 @@ def genome_text(reading: Reading, *, language: str = "en", color: bool = True, w
     if reading.absent_is_reference:
         console.print(Text(say("assumed"), style="yellow"))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("gene", "diplotype", "phenotype", "score", "seen", "possible"):
+    for column in ("gene", "diplotype", "phenotype", "activity", "seen", "possible"):
         table.add_column(say(column), overflow="fold")
     for called in reading.genes:
         table.add_row(*_row(called, say))
     console.print(table)
+    for found in reading.scores:
+        report, reason = found.reports[0], found.refused[0]
+        words = (
+            say("score_refused", id=found.scoring, why=reason)
+            if reason
+            else say(
+                "score", id=found.scoring, value=f"{found.sums[0]:.6g}", called=report.called, total=report.total, expected=report.expected
+            )
+        )
+        console.print(Text(words, "yellow" if reason else ""))
+    if reading.scores:
+        console.print(Text(say("score_note"), style="dim"))
     console.print(Text(say("disclaimer"), style="dim"))
     return out.getvalue()
 
@@ -67,6 +79,14 @@ def genome_json(reading: Reading) -> bytes:
         "told_by": reading.told_by,
         "absent_is_reference": reading.absent_is_reference,
         "genes": genes,
+        "scores": {
+            found.scoring: {
+                "sum": None if found.refused[0] else float(found.sums[0]),
+                "refused": found.refused[0] or None,
+                **asdict(found.reports[0]),
+            }
+            for found in reading.scores
+        },
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
 

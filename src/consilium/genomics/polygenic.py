@@ -1,0 +1,190 @@
+"""Polygenic: a score over one genome or many; one person alone gets exactly what a cohort gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consilium.core.errors import InputError
+from consilium.genomics.scoring import Scoring, Weight
+from consilium.genomics.site import PASSED
+from consilium.genomics.vcf import Line, VariantFile
+
+MATCHED = 0.75
+"""Share of a score's variants that must be matched; below it the score is refused (the PGS Catalog Calculator's own default)."""
+_OPPOSITE = str.maketrans("ACGT", "TGCA")
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    """What became of a score's variants for one person.
+
+    `called` were read from the genome, `flipped` of these on the other strand. `expected` were absent or not called and count with
+    twice the allele frequency that the score states; `unknown` were absent and the score states none, so they do not count.
+    `ambiguous` read alike on both strands and were left out, `unmatched` have other alleles in the genome, `unplaced` carry no variant
+    that can be looked up.
+    """
+
+    total: int
+    called: int
+    flipped: int
+    expected: int
+    unknown: int
+    ambiguous: int
+    unmatched: int
+    unplaced: int
+
+    @property
+    def share(self) -> float:
+        """Variants read from the genome, of all."""
+        return self.called / self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Polygenic:
+    """The score of each person.
+
+    Parameters
+    ----------
+    scoring : str
+        Id of the score.
+    samples : tuple of str
+    sums : float64 array of shape (n,)
+        Sum of weight times dosage; NaN where the score is refused.
+    reports : tuple of MatchReport
+        One for each person.
+    refused : tuple of str
+        Why a person has no score; empty where there is one.
+    """
+
+    scoring: str
+    samples: tuple[str, ...]
+    sums: NDArray[np.float64]
+    reports: tuple[MatchReport, ...]
+    refused: tuple[str, ...]
+
+
+def score(
+    file: VariantFile,
+    scoring: Scoring,
+    *,
+    everybody: bool = False,
+    keep_ambiguous: bool | None = None,
+    least: float = MATCHED,
+    frequencies: Mapping[tuple[str, int, str], float] | None = None,
+) -> Polygenic:
+    """Compute a polygenic score.
+
+    The effect allele is counted where one of a line's alleles is it and, where the score names the other allele, another is that; on the
+    opposite strand where only that fits. Variants whose two alleles are each other's complement (A/T, C/G) read alike on both strands:
+    they are kept where the score is harmonised (its alleles are then on the forward strand, as a VCF's are), else left out, unless
+    `keep_ambiguous` says otherwise. What is absent or not called counts with twice the frequency that the score (or a fixed
+    `frequencies`) states, never with a mean over the people at hand, so that nobody's score depends on anybody else's. Nothing absent is
+    taken as the reference, because a scoring file does not say which allele that is.
+
+    Parameters
+    ----------
+    file : VariantFile
+        Its sample is scored; with `everybody`, all of them.
+    scoring : Scoring
+        On the file's build.
+    keep_ambiguous : bool, optional
+    least : float
+        Least share of the score's variants that must be read from a genome; below it the person's score is refused.
+
+    frequencies : mapping of (str, int, str) to float, optional
+        Frequency of an effect allele by chromosome, position and allele, where the score states none.
+
+    Raises
+    ------
+    InputError
+        When the builds differ.
+    """
+    build = file.header.build
+    if build and build != scoring.build:
+        raise InputError(
+            "The score and the genome are on different builds", where=file.path.name, found=build, expected=scoring.build,
+            do=f"take the score harmonised to {build}",
+        )  # fmt: skip
+    keep = scoring.harmonised if keep_ambiguous is None else keep_ambiguous
+    samples = file.header.samples if everybody else (file.sample,)
+    column = None if everybody else file.column
+    n = len(samples)
+    sums = np.zeros(n)
+    called, flipped, expected, unknown = (np.zeros(n, np.int64) for _ in range(4))
+    ambiguous = unmatched = 0
+    lines = _by_place(file, scoring)
+    for w in scoring.weights:
+        if not keep and w.other and _opposite(w.effect) == w.other:
+            ambiguous += 1
+            continue
+        here = lines.get((w.chromosome, w.start), ())
+        fits = next((fit for line in here if (fit := _fit(line, w)) is not None), None)
+        if fits is None and here:
+            unmatched += 1
+            continue
+        dosage, seen = fits[0].dosage(fits[1], column) if fits else (np.zeros(n), np.zeros(n, bool))
+        counted = _modelled(dosage, w.model)
+        frequency = w.frequency if w.frequency is not None else (frequencies or {}).get((w.chromosome, w.start, w.effect))
+        if frequency is not None:
+            counted = np.where(seen, counted, _mean(frequency, w.model))
+            expected += ~seen
+        else:
+            unknown += ~seen
+        sums += w.weight * counted
+        called += seen
+        if fits and fits[2]:
+            flipped += seen
+    unplaced = sum(scoring.unplaced.values())
+    reports = tuple(
+        MatchReport(scoring.total, int(called[i]), int(flipped[i]), int(expected[i]), int(unknown[i]), ambiguous, unmatched, unplaced)
+        for i in range(n)
+    )
+    refused = tuple(
+        "" if r.share >= least else f"{r.called} of {r.total} variants were read ({100 * r.share:.0f} %), fewer than {100 * least:.0f} %"
+        for r in reports
+    )
+    sums[[bool(reason) for reason in refused]] = np.nan
+    return Polygenic(scoring.id, samples, sums, reports, refused)
+
+
+def _by_place(file: VariantFile, scoring: Scoring) -> Mapping[tuple[str, int], Sequence[Line]]:
+    regions: dict[str, list[tuple[int, int]]] = {}
+    for w in scoring.weights:
+        regions.setdefault(w.chromosome, []).append((w.start, w.start))
+    wanted = {(w.chromosome, w.start) for w in scoring.weights}
+    found: dict[tuple[str, int], list[Line]] = {}
+    for line in file.lines(regions):
+        place = (line.chromosome, line.start)
+        if place in wanted and line.filter in PASSED:
+            found.setdefault(place, []).append(line)
+    return found
+
+
+def _fit(line: Line, w: Weight) -> tuple[Line, int, bool] | None:
+    """Which of a line's alleles is the effect allele, and whether on the other strand; None where the alleles differ."""
+    alleles = (line.ref, *line.alts)
+    for effect, other, flipped in ((w.effect, w.other, False), (_opposite(w.effect), _opposite(w.other), True)):
+        if effect in alleles and (not other or (other in alleles and other != effect)) and (other or not flipped):
+            return line, alleles.index(effect), flipped
+    return None
+
+
+def _opposite(sequence: str) -> str:
+    return sequence.translate(_OPPOSITE)[::-1]
+
+
+def _modelled(dosage: NDArray[np.float64], model: str) -> NDArray[np.float64]:
+    if model == "dominant":
+        return np.minimum(dosage, 1.0)
+    return np.maximum(dosage - 1.0, 0.0) if model == "recessive" else dosage
+
+
+def _mean(frequency: float, model: str) -> float:
+    """Expected count in Hardy-Weinberg proportions."""
+    if model == "dominant":
+        return 1.0 - (1.0 - frequency) ** 2
+    return frequency**2 if model == "recessive" else 2.0 * frequency
