@@ -7,12 +7,22 @@ from consilium.core.events import AS_SENT, SCHEMA, Batch, Reject
 from consilium.core.features import Features
 from consilium.core.opinion import Evidence, Opinion
 from consilium.core.patient import Patient
-from consilium.core.report import CalibrationPoint, Development, Estimate, LearnerResult, NetBenefitPoint, Report, Subgroup
+from consilium.core.report import (
+    CalibrationPoint,
+    Development,
+    Estimate,
+    IncidencePoint,
+    LearnerResult,
+    NetBenefitPoint,
+    Report,
+    Subgroup,
+    SurvivalProof,
+)
 from consilium.core.seat import Seat
 from consilium.core.source import Source
 
 __all__ = [
     "AS_SENT", "SCHEMA", "Absence", "Advice", "Bar", "Batch", "CalibrationPoint", "Card", "Consultation", "Development", "Estimate",
-    "Evidence", "Features", "Input", "LearnerResult", "Missing", "NetBenefitPoint", "Opinion", "Patient", "Population", "Proof",
-    "Question", "Reject", "Report", "Seat", "Source", "Subgroup",
+    "Evidence", "Features", "IncidencePoint", "Input", "LearnerResult", "Missing", "NetBenefitPoint", "Opinion", "Patient", "Population",
+    "Proof", "Question", "Reject", "Report", "Seat", "Source", "Subgroup", "SurvivalProof",
 ]  # fmt: skip

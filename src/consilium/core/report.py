@@ -52,10 +52,56 @@ class Subgroup:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidencePoint:
+    """Cumulative incidence of the event by a time where others can come first, and what one minus Kaplan-Meier would say.
+
+    `time` is in the unit of the horizon; `at_risk` are the patients followed up to it without any event.
+    """
+
+    time: float
+    incidence: Estimate
+    one_minus_km: float
+    at_risk: int
+
+
+@dataclass(frozen=True, slots=True)
+class SurvivalProof:
+    """What the proof of a question about time adds.
+
+    Parameters
+    ----------
+    horizon : float
+        By when, in years; all measures of the report are at that time, weighted for those not followed so long.
+    follow_up : float or None
+        Median follow-up in years (reverse Kaplan-Meier).
+    unknown : int
+        Patients of whom nobody knows whether the event came by the horizon.
+    competing : str
+        What competes with the event, in words; empty where nothing does.
+    competing_events : int
+        Patients in whom that came first, by the horizon.
+    harrell, uno : Estimate
+        Concordance; Uno's up to the horizon.
+    incidence : tuple of IncidencePoint
+        The course in these patients.
+    """
+
+    horizon: float
+    follow_up: float | None
+    unknown: int
+    competing: str
+    competing_events: int
+    harrell: Estimate
+    uno: Estimate
+    incidence: tuple[IncidencePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LearnerResult:
     """One learner under the same proof as the seated one.
 
     `most_rows` is how many rows of each training part it was given at most, where its cost grows faster than its rows; None for all.
+    `concordance` is Uno's C, where the question is about time.
     """
 
     learner: str
@@ -66,6 +112,7 @@ class LearnerResult:
     brier: Estimate
     seconds: float
     most_rows: int | None = None
+    concordance: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +152,8 @@ class Report:
         Share of patients without each input.
     limits : tuple of str
         What the reader must know.
+    survival : SurvivalProof or None
+        Where the question is about time; `events` are then those known to have come by the horizon.
     shortfalls : tuple of str
         Where the bar is not met; empty when the specialist may sit.
     development : Development or None
@@ -136,6 +185,7 @@ class Report:
     shortfalls: tuple[str, ...]
     made_with: Mapping[str, str] = field(default_factory=dict)
     development: Development | None = None
+    survival: SurvivalProof | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.events < self.n:

@@ -5,14 +5,20 @@ Importing this room loads no learning library; `learner` imports the one it is a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from consilium.core.errors import ExtraError, ModelError
 
 if TYPE_CHECKING:
     from consilium.models.estimator import Estimator
+    from consilium.models.hazard import Hazards
 
+T = TypeVar("T")
 LEARNERS = ("logistic", "logistic_descent", "tree", "vector", "forest", "boosting", "network", "additive")
+"""Learners of yes-or-no questions."""
+HAZARDS = ("cox", "boosted_cox", "neural_cox")
+"""Learners of how soon something happens."""
 
 MOST_ROWS = {"vector": 5_000, "additive": 20_000, "network": 20_000}
 """Rows a learner is given at most in a comparison, where its cost grows faster than its rows; a seated learner is given all."""
@@ -37,8 +43,23 @@ def learner(name: str, **parameters: Any) -> Estimator:
     ...
     consilium.core.errors.ModelError: There is no such learner: found 'oracle', expected ('logistic', ...
     """
+    return _made(name, _kind, parameters)
+
+
+def hazards(name: str, **parameters: Any) -> Hazards:
+    """Make an unfitted survival learner by name; errors as for `learner`.
+
+    Examples
+    --------
+    >>> hazards("cox", horizon=5.0)
+    Cox(horizon=5.0)
+    """
+    return _made(name, _hazards, parameters)
+
+
+def _made(name: str, kind_of: Callable[[str], type[T]], parameters: dict[str, Any]) -> T:
     try:
-        kind = _kind(name)
+        kind = kind_of(name)
     except ImportError as error:
         raise ExtraError(
             "Training needs a library that is not installed", where=f"learner {name}", found=error.name, do="pip install 'consilium[train]'"
@@ -84,3 +105,20 @@ def _kind(name: str) -> type[Estimator]:
 
             return Additive
     raise ModelError("There is no such learner", found=name, expected=LEARNERS)
+
+
+def _hazards(name: str) -> type[Hazards]:
+    match name:
+        case "cox":
+            from consilium.models.cox import Cox
+
+            return Cox
+        case "boosted_cox":
+            from consilium.models.boosted_cox import BoostedCox
+
+            return BoostedCox
+        case "neural_cox":
+            from consilium.models.neural_cox import NeuralCox
+
+            return NeuralCox
+    raise ModelError("There is no such survival learner", found=name, expected=HAZARDS)

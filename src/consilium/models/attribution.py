@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from consilium.core.errors import ModelError
 from consilium.models.calibration import Calibration
-from consilium.models.odds import log_odds_of
+from consilium.models.odds import LEAST_HAZARD, MOST_HAZARD, log_odds_of, log_odds_of_hazard
 from consilium.models.permutation import walk
 from consilium.models.terms import Terms
 from consilium.models.trees import Boxes, Trees
@@ -59,7 +59,8 @@ def explainer(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float
     if kind not in kinds:
         raise ModelError("A model gives reasons of an unknown kind", found=kind, expected=tuple(kinds))
     try:
-        return kinds[kind](reasons, raw)
+        made = kinds[kind](reasons, raw)
+        return _linked(made, reasons) if "link" in reasons else made
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ModelError("A model's reasons cannot be read", where=f"kind {kind}", found=str(error), do="fit the model again") from error
 
@@ -92,15 +93,34 @@ def _trees(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]
     clip = float(reasons["clip"])
     base = float(log_odds_of(expected, clip))
 
+    slope = 1 / (max(expected, clip) * max(1 - expected, clip))
+    return lambda X: _stretched(boxes.shapley(X), base, lambda moved: log_odds_of(expected + moved, clip), slope)
+
+
+def _linked(given: Callable[[Rows], Attribution], reasons: Mapping[str, Any]) -> Callable[[Rows], Attribution]:
+    """Reasons of a log-hazard as reasons of the log-odds of the event by the horizon, stretched as those of a probability are."""
+    if reasons["link"] != "hazard":
+        raise ValueError(f"a link of an unknown kind: {reasons['link']!r}")
+    offset = float(reasons["offset"])
+
     def explain(X: Rows) -> Attribution:
-        phi = boxes.shapley(X)
-        moved = phi.sum(axis=1)
-        slope = 1 / (max(expected, clip) * max(1 - expected, clip))
-        away = np.abs(moved) > 1e-12
-        stretch = np.divide(log_odds_of(expected + moved, clip) - base, moved, out=np.full_like(moved, slope), where=away)
-        return Attribution(base, phi * stretch[:, None])
+        own = given(X)
+        start = own.base + offset
+        hazard = float(np.exp(np.clip(start, LEAST_HAZARD, MOST_HAZARD)))
+        slope = hazard / -float(np.expm1(-hazard))
+        return _stretched(own.weights, float(log_odds_of_hazard(start)), lambda moved: log_odds_of_hazard(start + moved), slope)
 
     return explain
+
+
+def _stretched(
+    phi: NDArray[np.float64], base: float, onto: Callable[[NDArray[np.float64]], NDArray[np.float64]], slope: float
+) -> Attribution:
+    """Weights on another scale: multiplied row by row so that they add up to `onto` their sum, by `slope` where that sum is 0."""
+    moved = phi.sum(axis=1)
+    away = np.abs(moved) > 1e-12
+    stretch = np.divide(onto(moved) - base, moved, out=np.full_like(moved, slope), where=away)
+    return Attribution(base, phi * stretch[:, None])
 
 
 def _permutation(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]]) -> Callable[[Rows], Attribution]:

@@ -88,25 +88,32 @@ class Boosting(Estimator):
             "min_data_in_leaf": self.min_samples_leaf,
             "min_data_in_bin": 1,
             "lambda_l2": self.reg_lambda,
-            "num_threads": self._threads(X),
+            "num_threads": threads(X, self.num_threads),
             "seed": self.random_state,
             "deterministic": True,
             "force_row_wise": True,
             "verbose": -1,
         }
         self._fitted = lightgbm.train(parameters, lightgbm.Dataset(X, y, params={"verbose": -1}), num_boost_round=self.n_estimators)
-        nodes = _flat(self._fitted.dump_model()["tree_info"])
-        met = np.zeros(X.shape[1], dtype=np.bool_)
-        met[[node["split_feature"] for node in nodes if node.get("missing_type") == "NaN"]] = True
-        self.median_ = np.where(met, np.nan, medians(X))
-        self.trees_ = _trees(nodes, self.median_)
+        self.trees_, self.median_ = of_lightgbm(self._fitted, X)
 
     def _log_odds(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         filled = np.where(np.isnan(X), self.median_, X)
-        return np.asarray(self._fitted.predict(filled, raw_score=True, num_threads=self._threads(X)), dtype=np.float64)
+        return np.asarray(self._fitted.predict(filled, raw_score=True, num_threads=threads(X, self.num_threads)), dtype=np.float64)
 
-    def _threads(self, X: NDArray[np.float64]) -> int:
-        return self.num_threads if X.size >= WORTH_THREADS else 1
+
+def threads(X: NDArray[np.float64], most: int) -> int:
+    """Threads that are worth starting for a table."""
+    return most if X.size >= WORTH_THREADS else 1
+
+
+def of_lightgbm(fitted: lightgbm.Booster, X: NDArray[np.float64]) -> tuple[Trees, NDArray[np.float64]]:
+    """A booster's trees, and the medians (p,) to be read for what is missing: NaN for features it met missing in X (n, p)."""
+    nodes = _flat(fitted.dump_model()["tree_info"])
+    met = np.zeros(X.shape[1], dtype=np.bool_)
+    met[[node["split_feature"] for node in nodes if node.get("missing_type") == "NaN"]] = True
+    median = np.where(met, np.nan, medians(X))
+    return _trees(nodes, median), median
 
 
 def _flat(dumped: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from consilium.models.odds import LEAST_HAZARD, MOST_HAZARD
 from consilium.models.preparation import Preparation
 from consilium.models.trees import Trees
 
@@ -115,3 +116,10 @@ class Graph:
         clipped = self.node("Clip", probability, self.constant(clip), self.constant(1.0 - clip))
         against = self.node("Sub", self.constant(1.0), clipped)
         return self.node("Sub", self.node("Log", clipped), self.node("Log", against))
+
+    def log_odds_of_hazard(self, log_hazard: str, offset: float) -> str:
+        """Log-odds [n, 1] of an event whose cumulative hazard is `exp(log_hazard + offset)`."""
+        moved = self.node("Add", log_hazard, self.constant(max(offset, LEAST_HAZARD)))
+        hazard = self.node("Exp", self.node("Clip", moved, self.constant(LEAST_HAZARD), self.constant(MOST_HAZARD)))
+        without = self.node("Exp", self.node("Neg", hazard))
+        return self.node("Add", hazard, self.node("Log", self.node("Sub", self.constant(1.0), without)))

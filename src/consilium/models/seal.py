@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from consilium.core.errors import ModelError
 from consilium.models.calibration import Calibration
 from consilium.models.estimator import Estimator
+from consilium.models.hazard import Hazards
 from consilium.models.odds import probability_of
 from consilium.models.preparation import medians
 from consilium.models.served import FORM, KEY, SEAL_KEY, ServedModel
@@ -28,7 +29,7 @@ REASONED_ROWS = 50
 
 
 def seal(
-    learner: Estimator,
+    learner: Estimator | Hazards,
     path: Path | str,
     *,
     names: Sequence[str],
@@ -44,7 +45,7 @@ def seal(
 
     Parameters
     ----------
-    learner : Estimator
+    learner : Estimator or Hazards
         Fitted.
     path : path
         Where the file goes; it is written aside and moved there only after it has passed the gate.
@@ -99,7 +100,7 @@ def seal(
     return served.sha256
 
 
-def _name(learner: Estimator) -> str:
+def _name(learner: Estimator | Hazards) -> str:
     """The name it goes by in `consilium.models.LEARNERS`: LogisticDescent is logistic_descent."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(learner).__name__).lower()
 
@@ -119,7 +120,7 @@ def _sealed(model: onnx.ModelProto, description: Mapping[str, Any]) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _gate(learner: Estimator, served: ServedModel, questions: NDArray[np.float32]) -> None:
+def _gate(learner: Estimator | Hazards, served: ServedModel, questions: NDArray[np.float32]) -> None:
     """Hold every question's probability, before and after calibration, against the learner's own."""
     expected, found = learner.log_odds(questions), served.raw_log_odds(questions)
     for name, line in (("uncalibrated", Calibration()), ("calibrated", served.calibration)):

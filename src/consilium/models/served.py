@@ -111,6 +111,30 @@ class ServedModel:
         """Calibrated probability in [0, 1], float64 of shape (n,)."""
         return probability_of(self.log_odds(X))
 
+    def survival(self, X: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
+        """Probability of being without the event at each time, float64 of shape (n, len(times)), of a model of hazards.
+
+        At the horizon it is `1 - probability(X)`; at other times the hazard of the training patients' course: it never rises.
+
+        Parameters
+        ----------
+        times : array-like
+            In the unit of the horizon.
+
+        Raises
+        ------
+        ModelError
+            When the model is not one of hazards, or a time is negative or beyond the longest follow-up of training.
+        """
+        course = self.meta["extra"].get("course")
+        if course is None:
+            raise ModelError("A model of a yes-or-no question knows no course over time", where=str(self.meta["card"]))
+        asked, until = np.atleast_1d(np.asarray(times, dtype=np.float64)), course["until"][0]
+        if not ((asked >= 0) & (asked <= until)).all():
+            raise ModelError("Survival is asked of a time that nobody was followed to", found=asked.tolist(), expected=(0, until))
+        share = np.concatenate([[0.0], course["share"]])[np.searchsorted(course["time"], asked, side="right")]
+        return np.asarray(np.exp(-np.outer(np.logaddexp(0, self.log_odds(X)), share)), dtype=np.float64)
+
     def interval(self, log_odds: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low and high of the 95 % interval at calibrated log-odds; `fit_intervals` says what it means."""
         return self.intervals.at(log_odds)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from consilium.core.errors import ModelError
-from consilium.models.calibration import checked
+from consilium.models.calibration import weighed
 from consilium.models.odds import probability_of
 
 GRID = 201
@@ -70,7 +70,7 @@ class Intervals:
         return cls(**{name: np.asarray(table[name], dtype=np.float64) for name in ("log_odds", "low", "high", "similar")})
 
 
-def fit_intervals(log_odds: ArrayLike, y: ArrayLike) -> Intervals:
+def fit_intervals(log_odds: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> Intervals:
     """Intervals from calibrated out-of-fold log-odds (n,) and labels (n,) of 0 and 1.
 
     At a score s, patient i counts as similar with `w_i = exp(-((s_i - s) / h)^2 / 2)`: a patient with the same score counts
@@ -78,8 +78,9 @@ def fit_intervals(log_odds: ArrayLike, y: ArrayLike) -> Intervals:
     distance to the 30th nearest patient. Of `n = sum w_i` similar patients, `p(s) + sum w_i (y_i - p_i) / n` had the
     condition: the calibrated probability corrected by what was observed against what was expected nearby. The interval is
     Jeffreys' for that frequency (quantiles 2.5 % and 97.5 % of Beta(n r + 1/2, n (1 - r) + 1/2)), widened where it must be to
-    contain p(s) itself. It speaks of sampling only: not of a patient unlike those trained on, nor of a ward that codes
-    differently.
+    contain p(s) itself. With `weight` (n,), as for `fit_calibration`, the frequency is weighted and n is Kish's effective number,
+    `(sum w)^2 / sum w^2`, so that patients who stand for others make it wider. It speaks of sampling only: not of a patient
+    unlike those trained on, nor of a ward that codes differently.
 
     Raises
     ------
@@ -97,17 +98,18 @@ def fit_intervals(log_odds: ArrayLike, y: ArrayLike) -> Intervals:
     """
     from scipy.stats import beta
 
-    score, label = checked(log_odds, y)
+    score, label, of = weighed(log_odds, y, weight)
     grid = np.unique(np.linspace(score.min(), score.max(), GRID))
     distance = np.abs(grid[:, None] - score)
     nearest = np.partition(distance, min(NEAREST, len(score)) - 1, axis=1)[:, min(NEAREST, len(score)) - 1]
     quartiles = np.percentile(score, [25, 75])
     spread = min(float(score.std()), float(quartiles[1] - quartiles[0]) / 1.34)
     width = np.maximum(np.clip(0.9 * spread * len(score) ** -0.2, 0.1, 1.0), nearest)
-    weight = np.exp(-0.5 * (distance / width[:, None]) ** 2)
-    similar = weight.sum(axis=1)
+    near = np.exp(-0.5 * (distance / width[:, None]) ** 2)
     probability = probability_of(grid)
-    frequency = np.clip(probability + weight @ (label - probability_of(score)) / similar, 0.0, 1.0)
+    standing = near @ of
+    frequency = np.clip(probability + (near @ (of * (label - probability_of(score)))) / standing, 0.0, 1.0)
+    similar = standing**2 / (near @ of**2)
     tail = (1 - LEVEL) / 2
     a, b = similar * frequency + 0.5, similar * (1 - frequency) + 0.5
     low = np.minimum(beta.ppf(tail, a, b), probability)

@@ -9,6 +9,7 @@ from consilium.validation.calibration import (
     scaled_brier,
 )
 from consilium.validation.discrimination import auprc, auroc
+from consilium.validation.incidence import incidence, kaplan_meier
 from consilium.validation.measure import Measures, learner_result, measure
 from consilium.validation.missingness import completeness, missing_share
 from consilium.validation.net_benefit import THRESHOLDS, net_benefit
@@ -16,9 +17,11 @@ from consilium.validation.page import page
 from consilium.validation.predictions import log_odds, probability
 from consilium.validation.report_file import from_json, read_report, to_json, write_report
 from consilium.validation.subgroups import subgroups
+from consilium.validation.survival import Followed, concordance, followed, known_weights, measure_survival
 
 __all__ = [
-    "THRESHOLDS", "Measures", "auprc", "auroc", "brier", "calibration_curve", "calibration_intercept", "calibration_slope", "completeness",
-    "from_json", "learner_result", "log_odds", "measure", "missing_share", "net_benefit", "observed_over_expected", "page", "probability",
-    "read_report", "scaled_brier", "subgroups", "to_json", "write_report",
+    "THRESHOLDS", "Followed", "Measures", "auprc", "auroc", "brier", "calibration_curve", "calibration_intercept", "calibration_slope",
+    "completeness", "concordance", "followed", "from_json", "incidence", "kaplan_meier", "known_weights", "learner_result", "log_odds",
+    "measure", "measure_survival", "missing_share", "net_benefit", "observed_over_expected", "page", "probability", "read_report",
+    "scaled_brier", "subgroups", "to_json", "write_report",
 ]  # fmt: skip

@@ -47,11 +47,12 @@ def subgroups(y: ArrayLike, p: ArrayLike, groups: Mapping[str, Sequence[Any]]) -
     return tuple(
         _one(f"{grouping}: {label}", event[rows], p[rows], whole)
         for grouping, labels in groups.items()
-        for label, rows in _split(grouping, labels, event.size)
+        for label, rows in split(grouping, labels, event.size)
     )
 
 
-def _split(grouping: str, labels: Sequence[Any], n: int) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def split(grouping: str, labels: Sequence[Any], n: int) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Each label of a grouping and its patients, bool (n,); errors as for `subgroups`."""
     if len(labels) != n:
         raise InputError("A grouping needs one label per patient", where=f"subgroups by {grouping}", found=len(labels), expected=n)
     named = np.array([UNKNOWN if label is None or label != label or label == "" else str(label) for label in labels])
