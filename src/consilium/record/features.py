@@ -17,7 +17,7 @@ from consilium.core.errors import LawError, TimeError, UnitError
 from consilium.core.events import SCHEMA
 from consilium.core.features import Features
 from consilium.record.known import NEVER, UNDATED, known_from, microseconds
-from consilium.record.plan import BY_CODE, BY_TEXT, NUMBER, Factors, Plan, plan
+from consilium.record.plan import BIRTHS, BY_CODE, BY_TEXT, NUMBER, PLAIN, WHOLE_LIFE, Factors, Plan, plan
 
 LAST, FIRST, MAX, MIN, MEAN, COUNT, AGE = (TAKES.index(t) for t in ("last", "first", "max", "min", "mean", "count", "age"))
 Ints = NDArray[np.int64]
@@ -75,24 +75,27 @@ def features(
     zoned = [at for _, at in rows if at.tzinfo is not None]
     if zoned:
         raise TimeError("A moment of asking must be UTC without zone", found=zoned[0].isoformat())
-    n, p = len(rows), len(inputs)
-    layout = plan(inputs, factors or {})
+    return planned(events, plan(inputs, factors or {}), rows, trace=trace)
+
+
+def planned(events: pa.Table, layout: Plan, rows: Sequence[tuple[int, datetime]], *, trace: bool = False) -> Features:
+    """`features` of inputs that were laid out before, for whoever asks shard after shard."""
+    n, p = len(rows), len(layout.inputs)
     asked = _Asked.about(rows)
     counted = _counted(events, layout, asked)
     origin = pc.rank(events["source_id"], tiebreaker="dense").to_numpy() if trace else np.zeros(events.num_rows, np.uint64)
     picked, value = _taken(counted, layout, asked.as_of, origin)
     if COUNT in layout.take:
-        counts = np.bincount(counted.cell[counted.take == COUNT], minlength=n * p).astype(np.float64)
-        tally = (_seen(events, asked)[:, None] & (layout.take == COUNT)).ravel()
-        value[tally] = counts[tally]
+        value[:, layout.take == COUNT] = np.where(_seen(events, asked)[:, None], value[:, layout.take == COUNT], np.nan)
     with np.errstate(over="ignore"):
-        X = value.reshape(n, p).astype(np.float32)
+        X = value.astype(np.float32)
     observed = np.isfinite(X)
     X[~observed] = np.nan
     times = ids = None
     if trace:
-        times, ids = _traced(events, np.where(observed.ravel(), picked, -1), (n, p))
-    return Features(X, tuple(i.name for i in inputs), tuple(i.unit for i in inputs), tuple(rows), observed, times, ids)
+        times, ids = _traced(events, np.where(observed, picked, -1).ravel(), (n, p))
+    names, units = (tuple(getattr(i, key) for i in layout.inputs) for key in ("name", "unit"))
+    return Features(X, names, units, tuple(rows), observed, times, ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,16 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """Events that count, one entry for each cell (row times p plus input) that an event counts in."""
+    """Events that count, one entry for each cell (row times readings plus reading) that an event counts in.
+
+    `span` is the position of the narrowest window that holds the event; `valued` tells those with a value from answers that are not
+    listed and only stand in the way of older ones.
+    """
 
     event: Ints
     cell: Ints
-    take: Ints
+    span: Ints
+    valued: NDArray[np.bool_]
     value: NDArray[np.float64]
     time: Ints
     available: Ints
@@ -150,21 +158,23 @@ def _counted(events: pa.Table, layout: Plan, asked: _Asked) -> _Counted:
     keep = known[event] <= asked.as_of[row]
     event, row = event[keep], row[keep]
 
+    happened = time[event]
+    ago = np.where(happened == UNDATED, WHOLE_LIFE - 1, asked.as_of[row] - happened)
+    span = np.searchsorted(layout.windows, ago, side="right")
+
     first = layout.pair_start[code[event]]
     which, pair = _spread(first, layout.pair_start[code[event] + 1] - first)
-    event, row = event[which], row[which]
-    i = layout.pair_input[pair]
-    happened = time[event]
-    inside = layout.whole_life[i] | ((happened != UNDATED) & (happened > asked.as_of[row] - layout.window[i]))
-    inside &= (layout.take[i] != AGE) | (happened != UNDATED)
-    event, row, pair, i = event[inside], row[inside], pair[inside], i[inside]
+    event, row, span = event[which], row[which], span[which]
+    r = layout.pair_reading[pair]
+    inside = span <= layout.widest[r]
+    inside &= (layout.kind[r] != BIRTHS) | (time[event] != UNDATED)
+    event, row, span, pair, r = event[inside], row[inside], span[inside], pair[inside], r[inside]
 
-    value, said = _values(events, layout, event, pair, i)
-    take = layout.take[i]
-    valued = np.isfinite(value) | ((take == COUNT) & (layout.kind[i] != BY_TEXT)) | (take == AGE)
-    said &= valued | (((take == LAST) | (take == FIRST)) & (layout.kind[i] == BY_TEXT))
-    event, cell = event[said], (row * len(layout.take) + i)[said]
-    return _Counted(event, cell, take[said], value[said], time[event], available[event])
+    value, said = _values(events, layout, event, pair, r)
+    valued = np.isfinite(value) | (layout.kind[r] >= PLAIN)
+    said &= valued | (layout.kind[r] == BY_TEXT)
+    event, cell = event[said], (row * len(layout.kind) + r)[said]
+    return _Counted(event, cell, span[said], valued[said], value[said], time[event], available[event])
 
 
 def _seen(events: pa.Table, asked: _Asked) -> NDArray[np.bool_]:
@@ -177,18 +187,18 @@ def _seen(events: pa.Table, asked: _Asked) -> NDArray[np.bool_]:
     return seen
 
 
-def _values(events: pa.Table, layout: Plan, event: Ints, pair: Ints, i: Ints) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The value of each entry, NaN where none, and whether the event says anything to the input at all."""
+def _values(events: pa.Table, layout: Plan, event: Ints, pair: Ints, r: Ints) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The value of each entry, NaN where none, and whether the event says anything to the reading at all."""
     value = np.full(len(event), np.nan)
     said = np.ones(len(event), dtype=np.bool_)
-    kind = layout.kind[i]
+    kind = layout.kind[r]
     if BY_CODE in layout.kind:
         own = kind == BY_CODE
         value[own] = layout.pair_value[pair[own]]
     if BY_TEXT in layout.kind:
         own = kind == BY_TEXT
         answer = pc.fill_null(pc.index_in(events["text_value"], layout.answers), -1).to_numpy()
-        value[own] = layout.answer_value[i[own], answer[event[own]]]
+        value[own] = layout.answer_value[r[own], answer[event[own]]]
         said[own] = pc.is_valid(events["text_value"]).to_numpy()[event[own]]
     if NUMBER in layout.kind:
         own = kind == NUMBER
@@ -214,40 +224,56 @@ def _refuse(events: pa.Table, layout: Plan, event: Ints, pair: Ints) -> None:
 
 
 def _taken(counted: _Counted, layout: Plan, as_of: Ints, origin: NDArray[np.uint64]) -> tuple[Ints, NDArray[np.float64]]:
-    """The event picked for each cell (-1 where none) and the cell's value (NaN where none; counts are left to the caller)."""
-    cells = len(as_of) * len(layout.take)
-    picked, value = np.full(cells, -1), np.full(cells, np.nan)
-    take, v, time, available = counted.take, counted.value, counted.time, counted.available
-    for takes, keys in (((LAST, FIRST), (v, available, time)), ((MAX, MIN), (available, time, v)), ((AGE,), (time, available))):
-        own = np.flatnonzero(np.isin(take, takes))
-        if not len(own):
-            continue
-        own = _foremost(own, counted.cell[own], keys[-1][own], np.isin(take[own], (FIRST, MIN)), cells)
-        own = own[np.lexsort((origin[counted.event[own]], *(k[own] for k in keys), counted.cell[own]))]
-        begins = np.flatnonzero(np.diff(counted.cell[own], prepend=-1))
-        ends = np.append(begins[1:], len(own)) - 1
-        own = own[np.where(np.isin(take[own[begins]], (FIRST, MIN)), begins, ends)]
-        cell = counted.cell[own]
-        picked[cell] = counted.event[own]
-        value[cell] = _years(time[own], as_of[cell // len(layout.take)]) if AGE in takes else v[own]
-    own = np.flatnonzero(take == MEAN)
-    if len(own):
-        own = own[np.argsort(v[own], kind="stable")]  # a sum of floats depends on its order, so the order is settled by value
-        number = np.bincount(counted.cell[own], minlength=cells)
-        total = np.bincount(counted.cell[own], weights=v[own], minlength=cells)
-        value[number > 0] = total[number > 0] / number[number > 0]
+    """The event picked for each row and input (-1 where none) and the value (NaN where none), both of shape (n, p)."""
+    shape = len(as_of), len(layout.kind)
+    picked, value = np.full((len(as_of), len(layout.inputs)), -1), np.full((len(as_of), len(layout.inputs)), np.nan)
+    # A sum of floats depends on its order, so the order is settled by value.
+    by_value = np.argsort(counted.value, kind="stable") if MEAN in layout.take else np.empty(0, np.int64)
+    reading = counted.cell % max(1, shape[1])
+    for span, take in sorted(set(zip(layout.span.tolist(), layout.take.tolist(), strict=True))):
+        wanted = np.flatnonzero((layout.span == span) & (layout.take == take))
+        asked = np.zeros(shape[1], dtype=np.bool_)
+        asked[layout.reading[wanted]] = True
+        inside = asked[reading] & (counted.span <= span)
+        if take not in (LAST, FIRST):
+            inside &= counted.valued
+        if take == COUNT:
+            found = np.bincount(counted.cell[inside], minlength=shape[0] * shape[1]).astype(np.float64)
+        elif take == MEAN:
+            own = by_value[inside[by_value]]
+            number = np.bincount(counted.cell[own], minlength=shape[0] * shape[1])
+            total = np.bincount(counted.cell[own], weights=counted.value[own], minlength=shape[0] * shape[1])
+            found = np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
+        else:
+            own = _picked(counted, np.flatnonzero(inside), take, origin, shape[0] * shape[1])
+            cell = counted.cell[own]
+            event, found = np.full(shape[0] * shape[1], -1), np.full(shape[0] * shape[1], np.nan)
+            event[cell] = counted.event[own]
+            found[cell] = _years(counted.time[own], as_of[cell // shape[1]]) if take == AGE else counted.value[own]
+            picked[:, wanted] = event.reshape(shape)[:, layout.reading[wanted]]
+        value[:, wanted] = found.reshape(shape)[:, layout.reading[wanted]]
     return picked, value
 
 
-def _foremost(own: Ints, cell: Ints, key: NDArray[Any], least: NDArray[np.bool_], cells: int) -> Ints:
-    """Of the entries `own`, those whose key is the greatest of their cell (the least where asked for): few are left to be sorted."""
+def _picked(counted: _Counted, own: Ints, take: int, origin: NDArray[np.uint64], cells: int) -> Ints:
+    """Of the entries `own`, the one that stands for each cell."""
+    v, time, available = counted.value, counted.time, counted.available
+    keys: tuple[NDArray[Any], ...] = (
+        (time, available) if take == AGE else (available, time, v) if take in (MAX, MIN) else (v, available, time)
+    )
+    least = take in (FIRST, MIN)
+    own = _foremost(own, counted.cell[own], keys[-1][own], least, cells)
+    own = own[np.lexsort((origin[counted.event[own]], *(k[own] for k in keys), counted.cell[own]))]
+    begins = np.flatnonzero(np.diff(counted.cell[own], prepend=-1))
+    chosen: Ints = own[begins if least else np.append(begins[1:], len(own)) - 1] if len(own) else own
+    return chosen
+
+
+def _foremost(own: Ints, cell: Ints, key: NDArray[Any], least: bool, cells: int) -> Ints:
+    """Of the entries `own`, those whose key is the greatest of their cell, or the least: few are left to be sorted."""
     info = np.iinfo(key.dtype) if key.dtype.kind == "i" else np.finfo(key.dtype)
-    best = np.full(cells, info.min, dtype=key.dtype)
-    np.maximum.at(best, cell[~least], key[~least])
-    if least.any():
-        lowest = np.full(cells, info.max, dtype=key.dtype)
-        np.minimum.at(lowest, cell[least], key[least])
-        best[cell[least]] = lowest[cell[least]]
+    best = np.full(cells, info.max if least else info.min, dtype=key.dtype)
+    (np.minimum if least else np.maximum).at(best, cell, key)
     foremost: Ints = own[key == best[cell]]
     return foremost
 

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from consilium.core.card import Input
 from consilium.record.asked import Ask, Asked, found, given, moments_of, named, plain
 from consilium.record.engine import Progress
-from consilium.record.features import features
-from consilium.record.plan import Factors
+from consilium.record.features import planned
+from consilium.record.plan import Factors, Plan, plan
 from consilium.record.store import Record, View
 from consilium.record.tables import Tables, counted, write_tables
 
 ENTRIES_AT_ONCE = 500_000
-"""Events counted for an input at a moment, in one step: with all that is computed beside them some 60 MB."""
+"""Events counted for a reading at a moment, in one step: with all that is computed beside them some 60 MB."""
 
 
 def features_of(
@@ -64,14 +64,14 @@ def features_of(
         As `features` and `cohort` say.
     """
     rows_given, ask = given(rows)
-    plan = {
+    made_of = {
         "tables": "features",
         "inputs": [plain(i) for i in inputs],
         "factors": sorted([*key, *value] for key, value in (factors or {}).items()),
         "asked": None if ask is None else named(ask),
     }
     make = partial(_made, inputs=tuple(inputs), ask=ask, factors=dict(factors or {}))
-    return write_tables(make, record, out, plan=plan, rows=rows_given, workers=workers, engine=engine, progress=progress)
+    return write_tables(make, record, out, plan=made_of, rows=rows_given, workers=workers, engine=engine, progress=progress)
 
 
 def matrix(tables: Tables, inputs: Sequence[Input]) -> tuple[NDArray[np.float32], pa.Table]:
@@ -90,11 +90,11 @@ def matrix(tables: Tables, inputs: Sequence[Input]) -> tuple[NDArray[np.float32]
     return X, held.drop_columns(names)
 
 
-def row_chunks(events: pa.Table, rows: pa.Table, inputs: Sequence[Input]) -> Iterator[tuple[pa.Table, pa.Table]]:
+def row_chunks(events: pa.Table, rows: pa.Table, layout: Plan) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Rows in chunks that need about `ENTRIES_AT_ONCE` entries each, with the events of their subjects; both sorted by subject."""
     if not rows.num_rows:
         return
-    per_event = max(1.0, sum(len(i.codes) for i in inputs) / max(1, len({code for i in inputs for code in i.codes})))
+    per_event = max(1.0, len(layout.pair_reading) / max(1, len(layout.codes)))
     held = events["subject_id"].to_numpy()
     asked = rows["subject_id"].to_numpy()
     start, end = np.searchsorted(held, asked), np.searchsorted(held, asked, side="right")
@@ -110,13 +110,13 @@ def _made(events: pa.Table, asked: pa.Table | None, *, inputs: tuple[Input, ...]
     if asked is None:
         assert ask is not None  # rows are given, or there is somebody to ask
         asked, counts = found(events, ask)
-    yield counted(_table(asked.slice(0, 0), inputs, np.empty((0, len(inputs)), np.float32), np.empty((0, len(inputs)), np.bool_)), counts)
-    for theirs, rows in row_chunks(events, asked, inputs):
-        seen = features(theirs, inputs, moments_of(rows), factors=factors)
-        yield _table(rows, inputs, seen.X, seen.observed)
+    yield counted(_table(asked.slice(0, 0), inputs, np.empty((0, len(inputs)), np.float32)), counts)
+    layout = plan(inputs, factors)
+    for theirs, rows in row_chunks(events, asked, layout):
+        yield _table(rows, inputs, planned(theirs, layout, moments_of(rows)).X)
 
 
-def _table(rows: pa.Table, inputs: Sequence[Input], X: NDArray[np.float32], observed: NDArray[np.bool_]) -> pa.Table:
+def _table(rows: pa.Table, inputs: Sequence[Input], X: NDArray[np.float32]) -> pa.Table:
     names = [pa.field(i.name, pa.float32(), metadata={"unit": i.unit}) for i in inputs]
-    values = [pa.array(X[:, k], mask=~observed[:, k]) for k in range(len(inputs))]
+    values = [pa.array(column, from_pandas=True) for column in np.ascontiguousarray(X.T)]  # NaN, and it alone, is not observed
     return pa.Table.from_arrays([*rows.columns, *values], schema=pa.schema([*rows.schema, *names]))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -55,6 +54,8 @@ def merge(old: Path | None, spill: Path, into: Path) -> Merged:
     RecordError
         When the former file cannot be read.
     """
+    import polars as pl  # not at the top: who only reads a record does without
+
     before = pq.read_metadata(old).num_rows if old else 0
     rows = seen = 0
     try:

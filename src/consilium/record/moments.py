@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -114,6 +113,8 @@ def _coded(codes: pa.Array, predicate: Predicate) -> NDArray[np.bool_]:
     for prefix in predicate.prefixes:
         wanted = wanted | pc.starts_with(codes, prefix).to_numpy(zero_copy_only=False)
     if predicate.pattern:
+        import polars as pl  # not at the top: few questions need it
+
         try:
             found = pl.Series(codes.cast(pa.large_string())).str.contains(predicate.pattern)
         except pl.exceptions.ComputeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,44 +17,55 @@ from consilium.core.errors import CardError
 Factors = Mapping[tuple[str, str, str], tuple[float, float]]
 """Scale and offset by (code, unit found, unit wanted): wanted = found * scale + offset; an empty code stands for any code."""
 
-NUMBER, BY_CODE, BY_TEXT, PLAIN = range(4)
-"""Where a value comes from: the number, what the code stands for, what the answer stands for, or nowhere (counts and ages)."""
+NUMBER, BY_CODE, BY_TEXT, PLAIN, BIRTHS = range(5)
+"""Where a value comes from: the number, what the code stands for, what the answer stands for, nowhere (counts), or the date (ages)."""
+WHOLE_LIFE = np.iinfo(np.int64).max
+"""The window without a far end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Inputs as arrays; a pair is one input with one of its codes.
+    """Inputs as arrays. Inputs that read the same values of the same codes share a reading, so that an event is looked at once for
+    all their takes and windows; a pair is one reading with one of its codes.
 
     Parameters
     ----------
+    inputs : tuple of Input, length p
+    reading, take, span : int64 arrays of shape (p,)
+        Reading of each input, position of its take in `TAKES`, and position of its window in `windows`.
+    windows : int64 array of shape (w,)
+        Every window, in microseconds, each once, ascending; `WHOLE_LIFE` where there is none.
     codes : array of string, length c
-        Every code that an input asks for, each once.
+        Every code that a reading asks for, each once.
     pair_start : int64 array of shape (c + 1,)
         Pairs of code k are pair_start[k] to pair_start[k + 1].
-    pair_input : int64 array of shape (q,)
-        Input of each pair.
+    pair_reading : int64 array of shape (q,)
+        Reading of each pair.
     pair_value : float64 array of shape (q,)
         What the code stands for, NaN where it stands for nothing.
-    kind, take, window, whole_life : arrays of shape (p,)
-        Where the value comes from, position in `TAKES`, window in microseconds, and whether there is no window.
+    kind, widest : int64 arrays of shape (r,)
+        Where each reading's value comes from, and position of the widest window that it is asked for.
     answers : array of large_string, length a
         Every coded answer that an input lists, each once.
-    answer_value : float64 array of shape (p, a + 1)
+    answer_value : float64 array of shape (r, a + 1)
         What each answer stands for; NaN where not listed, and in the last column.
     units : array of string, length u
         Every unit that can be used.
     scale, offset : float64 arrays of shape (q, u + 1)
-        From each unit to the input's; NaN where there is no way, and in the last column.
+        From each unit to the reading's; NaN where there is no way, and in the last column.
     """
 
+    inputs: tuple[Input, ...]
+    reading: NDArray[np.int64]
+    take: NDArray[np.int64]
+    span: NDArray[np.int64]
+    windows: NDArray[np.int64]
     codes: pa.Array
     pair_start: NDArray[np.int64]
-    pair_input: NDArray[np.int64]
+    pair_reading: NDArray[np.int64]
     pair_value: NDArray[np.float64]
     kind: NDArray[np.int64]
-    take: NDArray[np.int64]
-    window: NDArray[np.int64]
-    whole_life: NDArray[np.bool_]
+    widest: NDArray[np.int64]
     answers: pa.Array
     answer_value: NDArray[np.float64]
     units: pa.Array
@@ -72,26 +84,35 @@ def plan(inputs: Sequence[Input], factors: Factors) -> Plan:
     both = [i.name for i in inputs if i.of_code and i.of_text]
     if both:
         raise CardError("An input takes its value from its code or from the answer, not from both", found=both)
-    pairs = sorted({(code, n) for n, i in enumerate(inputs) for code in i.codes})
+    place: dict[Any, int] = {}
+    reading = np.array([place.setdefault(_read(i), len(place)) for i in inputs], dtype=np.int64)
+    first = [inputs[int(n)] for n in np.unique(reading, return_index=True)[1]]
+    length = np.array([_length(i) for i in inputs], dtype=np.int64)
+    windows, span = np.unique(length, return_inverse=True)
+    widest = np.zeros(len(first), dtype=np.int64)
+    np.maximum.at(widest, reading, span)
+    pairs = sorted({(code, n) for n, i in enumerate(first) for code in i.codes})
     codes = sorted({code for code, _ in pairs})
     owner = np.array([n for _, n in pairs], dtype=np.int64)
     start = np.searchsorted(np.array([c for c, _ in pairs], dtype=object), np.array([*codes, chr(0x10FFFF)], dtype=object)).astype(np.int64)
-    answers = {a: k for k, a in enumerate(sorted({a for i in inputs for a in i.of_text}))}
-    answer_value = np.full((len(inputs), len(answers) + 1), np.nan)
-    for n, i in enumerate(inputs):
+    answers = {a: k for k, a in enumerate(sorted({a for i in first for a in i.of_text}))}
+    answer_value = np.full((len(first), len(answers) + 1), np.nan)
+    for n, i in enumerate(first):
         for answer, value in i.of_text.items():
             answer_value[n, answers[answer]] = value
-    units, scale, offset = _conversions(inputs, pairs, factors)
-    microsecond = timedelta(microseconds=1)
+    units, scale, offset = _conversions(first, pairs, factors)
     return Plan(
+        inputs=tuple(inputs),
+        reading=reading,
+        take=np.array([TAKES.index(i.take) for i in inputs], dtype=np.int64),
+        span=span.astype(np.int64),
+        windows=windows,
         codes=pa.array(codes, pa.string()),
         pair_start=start,
-        pair_input=owner,
-        pair_value=np.array([inputs[n].of_code.get(code, np.nan) for code, n in pairs], dtype=np.float64),
-        kind=np.array([_kind(i) for i in inputs], dtype=np.int64),
-        take=np.array([TAKES.index(i.take) for i in inputs], dtype=np.int64),
-        window=np.array([0 if i.window is None else i.window // microsecond for i in inputs], dtype=np.int64),
-        whole_life=np.array([i.window is None or i.take == "age" for i in inputs], dtype=np.bool_),
+        pair_reading=owner,
+        pair_value=np.array([first[n].of_code.get(code, np.nan) for code, n in pairs], dtype=np.float64),
+        kind=np.array([_kind(i) for i in first], dtype=np.int64),
+        widest=widest,
         answers=pa.array(answers, pa.large_string()),
         answer_value=answer_value,
         units=pa.array(units, pa.string()),
@@ -100,10 +121,24 @@ def plan(inputs: Sequence[Input], factors: Factors) -> Plan:
     )
 
 
+def _read(i: Input) -> tuple[Any, ...]:
+    """What tells one reading from another."""
+    kind = _kind(i)
+    return (kind, i.codes, i.unit if kind == NUMBER else "", *(tuple(sorted(values.items())) for values in (i.of_code, i.of_text)))
+
+
+def _length(i: Input) -> int:
+    if i.window is None or i.take == "age":
+        return int(WHOLE_LIFE)
+    return i.window // timedelta(microseconds=1)
+
+
 def _kind(i: Input) -> int:
     if i.of_text:
         return BY_TEXT
-    if i.take in ("count", "age"):
+    if i.take == "age":
+        return BIRTHS
+    if i.take == "count":
         return PLAIN
     return BY_CODE if i.of_code else NUMBER
 

@@ -188,7 +188,8 @@ def _write(make: Make, shard: Path | None, asked: pa.Table | None, into: Path) -
 def _flushed(writer: pq.ParquetWriter | None, aside: Path, waiting: list[pa.Table]) -> pq.ParquetWriter:
     with _on_disk(aside):
         if writer is None:
-            writer = pq.ParquetWriter(aside, waiting[0].schema, compression="zstd")
+            worded = [f.name for f in waiting[0].schema if not pa.types.is_floating(f.type)]  # numbers seldom repeat
+            writer = pq.ParquetWriter(aside, waiting[0].schema, compression="zstd", use_dictionary=worded)
         if waiting:
             writer.write_table(pa.concat_tables(waiting))
             waiting.clear()

@@ -20,10 +20,12 @@ from consilium.core.code import BIRTH, FEMALE, MALE
 from consilium.core.features import Features
 from consilium.models.odds import probability_of
 from consilium.models.served import ServedModel
-from consilium.record import Cohort, Record, Tables, View, features, raised
+from consilium.record import Cohort, Record, Tables, View, raised
 from consilium.record.asked import moments_of, rows_of
 from consilium.record.engine import Progress
+from consilium.record.features import planned
 from consilium.record.matrix import row_chunks
+from consilium.record.plan import plan
 from consilium.record.raised import NOT_TRIGGERED
 from consilium.record.tables import counted, write_tables
 from consilium.specialists.roster import CARD_FILE, MODEL, REPORT, Specialist, seat
@@ -104,13 +106,13 @@ def score(
     """
     rows = None if moments is None or isinstance(moments, datetime) else rows_of(moments)
     at = rows_of([(0, moments)])["as_of"][0].as_py() if isinstance(moments, datetime) else None
-    plan = {
+    made_of = {
         "tables": "scores", "specialist": specialist.name, "version": specialist.seat.card.version, "model": specialist.model.sha256,
         "at": at.isoformat() if at else None,
     }  # fmt: skip
     return write_tables(
         partial(_made, folder=specialist.folder, at=at), record, out,
-        plan=plan, rows=rows, workers=workers, engine=engine, progress=progress,
+        plan=made_of, rows=rows, workers=workers, engine=engine, progress=progress,
     )  # fmt: skip
 
 
@@ -172,10 +174,11 @@ def _made(events: pa.Table, asked: pa.Table | None, *, folder: Path, at: datetim
         asked, undated = _everybody(events, at)
         counts["undated"] += undated
     made = []
-    for theirs, rows in row_chunks(events, asked, card.inputs):
+    layout, who = plan(card.inputs, {}), plan(_WHO, {})
+    for theirs, rows in row_chunks(events, asked, layout):
         moments = moments_of(rows)
-        silent = raised(theirs, card.question, moments)
-        found = scores(card, specialist.model, features(theirs, card.inputs, moments), features(theirs, _WHO, moments), silent)
+        unasked = raised(theirs, card.question, moments)
+        found = scores(card, specialist.model, planned(theirs, layout, moments), planned(theirs, who, moments), unasked)
         silent = np.isnan(found.probability)
         numbers = [pa.array(column, mask=silent) for column in (found.probability, found.low, found.high)]
         words = [pa.array(column, pa.string()) for column in (found.abstained, found.about)]
