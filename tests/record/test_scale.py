@@ -24,6 +24,8 @@ from consilium.record import shard as shards
 from consilium.record import spill as spilling
 from consilium.record import tables as tabling
 from consilium.record.asked import rows_of
+from consilium.record.matrix import row_chunks
+from consilium.record.plan import plan
 from consilium.record.tables import PLAN, write_tables
 
 from .ward import at, event, events, named
@@ -224,3 +226,11 @@ def test_shards_are_a_power_of_two_and_of_bearable_size(events_: int) -> None:
     n = shards_for(events_)
     assert 8 <= n <= 1024 and n & (n - 1) == 0
     assert n in (8, 1024) or 0.4 * events_ / 1_000_000 <= n <= 1.6 * events_ / 1_000_000 + 2
+
+
+def test_rows_out_of_order_are_refused_rather_than_parted_from_their_events(ward: Record) -> None:
+    layout = plan(INPUTS, {})
+    whole = shards.read_shard(ward.shards()[0])
+    subjects = sorted(set(whole["subject_id"].to_pylist()), reverse=True)
+    with pytest.raises(LawError, match="stand by subject"):
+        list(row_chunks(whole, rows_of([(s, at(9)) for s in subjects]), layout))

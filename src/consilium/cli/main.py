@@ -1,4 +1,4 @@
-"""The command `consilium`: ingest, quality, fit, validate, consult, serve, roster, demo."""
+"""The command `consilium`: ingest, quality, cohort, features, score, fit, validate, consult, serve, roster, demo."""
 
 from __future__ import annotations
 
@@ -29,6 +29,30 @@ out, err = Console(), Console(stderr=True)
 
 RecordDir = Annotated[Path, typer.Option("--record", help="Folder of the record.")]
 DataPath = Annotated[Path | None, typer.Option("--data", help="File or unzipped folder that the specialist's data.yaml describes.")]
+
+
+CardName = Annotated[str, typer.Argument(help="A name that `consilium roster` lists, a card.yaml, or the folder that holds one.")]
+Into = Annotated[Path, typer.Option(help="Folder for one Parquet file a shard, or one file that ends in .parquet.")]
+Workers = Annotated[int, typer.Option(help="Processes; each holds a part of a shard. On Spark, threads where none is running.", min=1)]
+
+
+class Engine(StrEnum):
+    """Where shards are worked on."""
+
+    local = "local"
+    spark = "spark"
+
+
+class Split(StrEnum):
+    """Parts of a record that share no patient."""
+
+    train = "train"
+    tuning = "tuning"
+    held_out = "held_out"
+
+
+Where = Annotated[Engine, typer.Option(help="On this machine, or on Spark (see docs/at-scale.md).")]
+OfSplit = Annotated[Split | None, typer.Option(help="Only the patients of this split; everybody without it.")]
 
 
 class Form(StrEnum):
@@ -85,6 +109,71 @@ def ingest(
     with reading(err) as progress:
         made = verbs.ingest(paths, record, mapping=mapping, zone=zone, checkpoint=checkpoint, progress=progress)
     ingested(out, made)
+
+
+@app.command()
+@worded
+def cohort(
+    card: CardName,
+    record: RecordDir,
+    into: Into,
+    split: OfSplit = None,
+    engine: Where = Engine.local,
+    workers: Workers = 1,
+) -> None:
+    """Find who of a whole record is asked a card's question, when, and what the truth was. Killed and run again, it goes on.
+
+    Example: `consilium cohort heart_disease --record ours --into cohort/`
+    """
+    from consilium.cli.show import over_shards, tabled
+
+    with over_shards(err, "cohort") as progress:
+        made = verbs.cohort(card, _part(record, split), into, workers=workers, engine=engine.value, progress=progress)
+    tabled(out, made, into)
+
+
+@app.command()
+@worded
+def features(
+    card: CardName,
+    record: RecordDir,
+    into: Into,
+    split: OfSplit = None,
+    engine: Where = Engine.local,
+    workers: Workers = 1,
+) -> None:
+    """Compute what a card's model sees of its whole cohort, with the label. Killed and run again, it goes on.
+
+    Example: `consilium features heart_disease --record ours --into matrix/ --workers 4`
+    """
+    from consilium.cli.show import over_shards, tabled
+
+    with over_shards(err, "features") as progress:
+        made = verbs.features(card, _part(record, split), into, workers=workers, engine=engine.value, progress=progress)
+    tabled(out, made, into)
+
+
+@app.command()
+@worded
+def score(
+    specialist: CardName,
+    record: RecordDir,
+    into: Into,
+    as_of: Annotated[str, typer.Option(help="ISO time; by default each patient at the last moment known in the chart.")] = "",
+    split: OfSplit = None,
+    engine: Where = Engine.local,
+    workers: Workers = 1,
+) -> None:
+    """Ask a seated specialist about every patient of a record. Killed and run again, it goes on.
+
+    Example: `consilium score breast_mass --record ward --into scores.parquet`
+    """
+    from consilium.cli.show import over_shards, tabled
+
+    at = moment(as_of) if as_of else None
+    with over_shards(err, "scoring") as progress:
+        made = verbs.score(specialist, _part(record, split), into, as_of=at, workers=workers, engine=engine.value, progress=progress)
+    tabled(out, made, into)
 
 
 @app.command()
@@ -230,14 +319,14 @@ def quality(
     Example: `consilium quality --record ward --html quality.html`
     """
     import consilium
-    from consilium.cli.show import checking, doubted
+    from consilium.cli.show import doubted, over_shards
     from consilium.knowledge import shelf
     from consilium.quality import quality as look
     from consilium.quality.form import json_bytes
     from consilium.quality.page import page
 
     chart = consilium.open_record(record)
-    with checking(err) as progress:
+    with over_shards(err, "looking") as progress:
         found = look(chart, workers=workers, progress=progress)
     if html:
         html.write_text(page(found, shelf(), language=language.value, displays=chart.descriptions()), encoding="utf-8")
@@ -310,6 +399,13 @@ def moment(text: str) -> datetime:
     except ValueError as error:
         raise TimeError("The moment of asking cannot be read", found=text, expected="an ISO time such as 2026-01-03T08:00") from error
     return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+
+
+def _part(record: Path, split: Split | None) -> Any:
+    import consilium
+
+    chart = consilium.open_record(record)
+    return chart if split is None else getattr(chart, split.value)
 
 
 def _given(record: Path | None, data: Path | None) -> Any:

@@ -8,7 +8,16 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from consilium.core import Report
@@ -16,7 +25,7 @@ from consilium.core.report import Estimate
 from consilium.intake import Progress as HowFar
 from consilium.intake import latest
 from consilium.quality import QualityReport, rules
-from consilium.record import Record
+from consilium.record import Record, Tables
 from consilium.specialists import Roster
 from consilium.specialists.roster import PAGE
 
@@ -90,12 +99,26 @@ def reported(console: Console, report: Report, page: Path | None) -> None:
 
 
 @contextmanager
-def checking(console: Console) -> Iterator[Callable[[int, int], None]]:
+def over_shards(console: Console, words: str) -> Iterator[Callable[[int, int], None]]:
     """A bar over the shards of a record."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("looking", total=None)
+        task = bar.add_task(words, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def tabled(console: Console, made: Tables, into: Path) -> None:
+    """What was made of the shards of a record, and what was counted on the way."""
+    console.print(f"{made.rows:,} rows in {into}", highlight=False, soft_wrap=True)
+    if made.already == len(made.files):
+        console.print("Nothing was left to do: an earlier run had finished it.")
+    elif made.already:
+        console.print(f"Gone on with: an earlier run had finished {made.already:,} shards.")
+    table = Table(show_header=False)
+    for reason, count in sorted(made.counts.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(escape(reason.replace("_", " ")), f"{count:,}")
+    if made.counts:
+        console.print(table)
 
 
 def doubted(console: Console, report: QualityReport, language: str) -> None:

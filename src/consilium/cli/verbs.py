@@ -1,4 +1,4 @@
-"""Verbs: the acts of consilium as Python functions - ingest, fit, validate, consult, roster, serve."""
+"""Verbs: the acts of consilium as Python functions - ingest, cohort, features, score, fit, validate, consult, roster, serve."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from consilium.core import Consultation, Patient, Report
 from consilium.core.errors import ExtraError, InputError, NotFoundError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pyarrow as pa
 
-    from consilium.record import Record
+    from consilium.core import Card
+    from consilium.record import Record, Tables, View
     from consilium.specialists import Roster
     from consilium.specialists.fit import Fitted
 
@@ -69,6 +72,119 @@ def ingest(
 
     several = [paths] if isinstance(paths, (str, Path)) else list(paths)
     return read([str(p) for p in several], Path(into), mapping=mapping, zone=zone, checkpoint=checkpoint, progress=progress)
+
+
+def cohort(
+    card: str | Path,
+    record: Record | View,
+    into: str | Path,
+    *,
+    workers: int = 1,
+    engine: str = "local",
+    progress: Callable[[int, int], None] | None = None,
+) -> Tables:
+    """Find who of a whole record is asked a card's question, when, and what the truth was; shard by shard, in bounded memory.
+
+    Parameters
+    ----------
+    card : str or path
+        A specialist's name, a `card.yaml`, or the folder that holds one.
+    record : record or view
+        `record.train` is a view.
+    into : path
+        A folder for one Parquet file a shard (`subject_id`, `as_of`, `label`), or one file that ends in `.parquet` (with the sender's
+        `patient_id` as well). A run that was killed is run again with the same arguments and goes on.
+    workers : int
+        Processes; each holds a part of a shard.
+    engine : str
+        `local`, or `spark` (the extra `spark`).
+    progress : callable, optional
+        Told shards done, and shards in all.
+
+    Returns
+    -------
+    Tables
+        Its `counts` say who was left out, and why.
+    """
+    from consilium.record import cohort_of
+
+    question = card_of(card).question
+    return cohort_of(record, question, into, workers=workers, engine=engine, progress=progress)
+
+
+def features(
+    card: str | Path,
+    record: Record | View,
+    into: str | Path,
+    *,
+    workers: int = 1,
+    engine: str = "local",
+    progress: Callable[[int, int], None] | None = None,
+) -> Tables:
+    """Compute what a card's model would see of everybody its question is asked of, with the label; parameters as in `cohort`.
+
+    Beside the columns of `cohort`, each input of the card has one (float32, its unit in the column's metadata), null where nothing
+    was observed.
+    """
+    from consilium.record import features_of
+
+    read = card_of(card)
+    return features_of(record, read.inputs, read.question, into, workers=workers, engine=engine, progress=progress)
+
+
+def score(
+    specialist: str | Path,
+    record: Record | View,
+    into: str | Path,
+    *,
+    as_of: datetime | None = None,
+    workers: int = 1,
+    engine: str = "local",
+    progress: Callable[[int, int], None] | None = None,
+) -> Tables:
+    """Ask a seated specialist about every patient of a record; parameters as in `cohort`.
+
+    Parameters
+    ----------
+    specialist : str or path
+        A name that `roster` lists, or a folder with card, model and report.
+    as_of : datetime, optional
+        The moment of asking, UTC without zone; without it, each patient at the last moment known in the chart.
+
+    Returns
+    -------
+    Tables
+        `probability`, `low` and `high`, null where the specialist abstained or was not asked; `abstained` says why. The same as
+        `consult` would say of each patient. Its `counts` say how many had which outcome.
+    """
+    from consilium.specialists.roster import seat
+    from consilium.specialists.score import score as over
+
+    seated = seat(_folder(specialist))
+    return over(record, seated, into, moments=as_of, workers=workers, engine=engine, progress=progress)
+
+
+def card_of(name: str | Path) -> Card:
+    """The card of a specialist, or the one in a file or folder.
+
+    Raises
+    ------
+    NotFoundError
+        When there is neither.
+    CardError
+        When the card breaks the card's rules.
+    """
+    from consilium.specialists.card_file import read_card
+
+    path = Path(name)
+    return read_card(path if path.is_file() else _folder(name) / "card.yaml")
+
+
+def _folder(name: str | Path) -> Path:
+    from consilium.specialists.roster import folder_of
+
+    own = Path(name)
+    return own if (own / "card.yaml").is_file() else folder_of(str(name))
 
 
 def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = None) -> Fitted:

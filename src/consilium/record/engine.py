@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -87,7 +89,7 @@ def _beside(tasks: Sequence[Task], workers: int) -> Iterator[pa.Table]:
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         do = "define it at the top of a module, or use one worker"
         raise RecordError("The function cannot be sent to other processes", found=repr(tasks[0]), do=do) from error
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_parent)
     waiting: deque[Future[pa.Table]] = deque()
     try:
         for task in tasks:
@@ -101,6 +103,18 @@ def _beside(tasks: Sequence[Task], workers: int) -> Iterator[pa.Table]:
         raise RecordError("A worker died", found=str(error), do=do) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _die_with_parent() -> None:
+    """End this worker when the process that started it was killed: it would wait for work for ever, and hold its memory."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True).start()
 
 
 def _one(act: Act, shard: Path) -> pa.Table:

@@ -12,8 +12,8 @@ from consilium.record.layout import LOCK
 
 
 @contextmanager
-def exclusive(record: Path) -> Iterator[Path]:
-    """Hold the record's lock file while the block runs; the block may remove that file while it holds it.
+def exclusive(folder: Path, what: str = "the record") -> Iterator[Path]:
+    """Hold the lock file of a folder (a record, or tables) while the block runs; the block may remove that file while it holds it.
 
     Raises
     ------
@@ -22,15 +22,14 @@ def exclusive(record: Path) -> Iterator[Path]:
     """
     import fcntl  # absent on Windows, where a record can still be read
 
-    path = record / LOCK
+    path = folder / LOCK
     while True:
         with path.open("a+b") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise BusyError(
-                    "Somebody else is writing the record", where=str(record), do="wait until the other ingest has ended, then run again"
-                ) from error
+                do = "wait until the other run has ended, then run again"
+                raise BusyError(f"Somebody else is writing {what}", where=str(folder), do=do) from error
             # A writer that gave up may have removed the file between our opening and locking it: then this lock guards nothing.
             if path.exists() and os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
                 yield path

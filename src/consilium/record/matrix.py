@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from consilium.core.card import Input
+from consilium.core.errors import LawError
 from consilium.record.asked import Ask, Asked, found, given, moments_of, named, plain
 from consilium.record.engine import Progress
 from consilium.record.features import planned
@@ -91,9 +92,18 @@ def matrix(tables: Tables, inputs: Sequence[Input]) -> tuple[NDArray[np.float32]
 
 
 def row_chunks(events: pa.Table, rows: pa.Table, layout: Plan) -> Iterator[tuple[pa.Table, pa.Table]]:
-    """Rows in chunks that need about `ENTRIES_AT_ONCE` entries each, with the events of their subjects; both sorted by subject."""
+    """Rows in chunks that need about `ENTRIES_AT_ONCE` entries each, with the events of their subjects.
+
+    Raises
+    ------
+    LawError
+        When either does not stand by subject: a row would be parted from its subject's events, in silence.
+    """
     if not rows.num_rows:
         return
+    for table in (events, rows):
+        if (np.diff(table["subject_id"].to_numpy()) < 0).any():
+            raise LawError("Events and rows must stand by subject", found=table.schema.names[:2])
     per_event = max(1.0, len(layout.pair_reading) / max(1, len(layout.codes)))
     held = events["subject_id"].to_numpy()
     asked = rows["subject_id"].to_numpy()

@@ -196,7 +196,8 @@ def _everybody(events: pa.Table, at: datetime | None) -> tuple[pa.Table, int]:
         return rows_of(pa.table({"subject_id": subjects, "as_of": pa.repeat(moment, len(subjects))})), 0
     latest = events.group_by("subject_id", use_threads=False).aggregate([("available", "max")])
     dated = latest.filter(pc.is_valid(latest["available_max"]))
-    return rows_of(dated.rename_columns(["subject_id", "as_of"])), latest.num_rows - dated.num_rows
+    # Groups come in no order that could be relied on.
+    return rows_of(dated.rename_columns(["subject_id", "as_of"]).sort_by("subject_id")), latest.num_rows - dated.num_rows
 
 
 @lru_cache(maxsize=8)
