@@ -198,9 +198,9 @@ def test_bad_files_are_refused_in_words(tmp_path: Path) -> None:
         VariantFile(tmp_path / "text.vcf")
     path = vcf(tmp_path / "two.vcf", gene, {"a": ("*1", "*1"), "b": ("*3", "*3")})
     with pytest.raises(InputError, match=r"several samples.*--sample"):
-        VariantFile(path)
+        call_all(VariantFile(path), [gene])
     with pytest.raises(InputError, match=r"No such sample.*'c'.*a, b"):
-        VariantFile(path, "c")
+        call_all(VariantFile(path, "c"), [gene])
     silent = vcf(tmp_path / "silent.vcf", gene, {"a": ("*1", "*1")}, stated=False)
     with pytest.raises(InputError, match="which genome build"):
         call_all(VariantFile(silent), [gene])

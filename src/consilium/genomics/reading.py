@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from consilium.genomics.conform import Breach, breaches
 from consilium.genomics.diplotype import Diplotype, from_outside
 from consilium.genomics.pharmacogenomics import build_of, call_all
 from consilium.genomics.polygenic import Polygenic, score
 from consilium.genomics.scoring import read_scoring
 from consilium.genomics.vcf import VariantFile
 from consilium.knowledge.pharmacogenes import frequencies, pharmacogenes
+
+BREACHES = 20
+"""Breaches of the specification that a reading holds, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Reading:
         The pharmacogenes, by name.
     scores : tuple of Polygenic
         Polygenic scores, in the order asked.
+    breaches : tuple of Breach
+        Where the file's header and its first lines break the VCF specification; it was read all the same.
     absent_is_reference : bool
         Whether the reader said that what the file does not mention is the reference.
     """
@@ -36,6 +43,7 @@ class Reading:
     told_by: str
     genes: tuple[Diplotype, ...] = field(default=())
     scores: tuple[Polygenic, ...] = ()
+    breaches: tuple[Breach, ...] = ()
     absent_is_reference: bool = False
 
 
@@ -75,6 +83,7 @@ def read_genome(
         When the file, the sample or the build cannot be used; the message says why.
     """
     file = VariantFile(path, sample)
+    who = file.sample
     known = pharmacogenes()
     sent = {gene: from_outside(known[gene], diplotype, "outside call") for gene, diplotype in (outside or {}).items()}
     read = [gene for name, gene in known.items() if name not in sent]
@@ -82,4 +91,5 @@ def read_genome(
     genes = tuple(sorted([*called, *sent.values()], key=lambda d: d.gene))
     build, told_by = build_of(file, build)
     scores = tuple(score(file, read_scoring(path, build)) for path in scoring)
-    return Reading(file.path.name, file.sample, build, told_by, genes, scores, absent_is_reference)
+    broken = tuple(itertools.islice(breaches(path), BREACHES))
+    return Reading(file.path.name, who, build, told_by, genes, scores, broken, absent_is_reference)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import re
 import zlib
@@ -54,6 +55,11 @@ class Header:
     contigs: Mapping[str, int]
     build: str
     told_by: str
+
+    @property
+    def columns(self) -> int:
+        """Cells of a line."""
+        return len(COLUMNS) + (1 + len(self.samples) if self.samples else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +152,6 @@ class VariantFile:
         No such file.
     FormatError
         Not a VCF, a version that is not read, or a broken header.
-    InputError
-        A sample that is not there, or several and none named.
     """
 
     def __init__(self, path: str | Path, sample: str | None = None) -> None:
@@ -156,10 +160,26 @@ class VariantFile:
             raise NotFoundError("No such file", where=str(path), do="check the path")
         self.compressed = _compressed(self.path)
         self.header = _header(self.path, self.compressed)
-        self.sample, self.column = self._choose(sample)
+        self._asked = sample
 
-    def _choose(self, sample: str | None) -> tuple[str, int]:
-        names = self.header.samples
+    @functools.cached_property
+    def sample(self) -> str:
+        """The sample that is read: the one asked for, or the only one.
+
+        Raises
+        ------
+        InputError
+            A sample that is not there, or several and none named.
+        """
+        return self._choose()[0]
+
+    @functools.cached_property
+    def column(self) -> int:
+        """Which of the samples it is, counted from 0."""
+        return self._choose()[1]
+
+    def _choose(self) -> tuple[str, int]:
+        sample, names = self._asked, self.header.samples
         if not names:
             raise InputError(
                 "The file holds no sample", where=self.path.name, found="no column after FORMAT", do="give the VCF of a person"
@@ -293,8 +313,9 @@ class VariantFile:
                 ) from None
 
     def _record(self, cells: list[bytes], number: int) -> Record:
-        if len(cells) != 9 + len(self.header.samples):
-            raise self._broken(number, "columns", str(len(cells)).encode(), str(9 + len(self.header.samples)))
+        due = self.header.columns
+        if len(cells) != due:
+            raise self._broken(number, "columns", str(len(cells)).encode(), str(due))
         text = [cell.decode("utf-8", "replace") for cell in cells[:9]]
         try:
             start = int(text[1])
@@ -306,6 +327,8 @@ class VariantFile:
         stated = re.search(r"(?:^|;)END=(\d+)", text[7])
         if stated:
             end = max(end, int(stated[1]))
+        if not self.header.samples:
+            return Record(text[0], start, end, ref, alts, text[6], (), False, "")
         keys = text[8].split(":")
         values = cells[9 + self.column].decode("utf-8", "replace").split(":")
         sample = dict(zip(keys, values, strict=False))
@@ -315,6 +338,8 @@ class VariantFile:
             genotype = tuple(None if part == "." else int(part) for part in parts)
         except ValueError:
             raise self._broken(number, "GT", called.encode()) from None
+        if not alts:  # an alternative that the line does not state is unknown
+            genotype = tuple(i if i == 0 else None for i in genotype)
         if any(i is not None and not 0 <= i <= len(alts) for i in genotype):
             raise self._broken(number, "GT", called.encode(), f"allele numbers from 0 to {len(alts)}")
         phased = "|" in called and "/" not in called.lstrip("/")
@@ -372,6 +397,11 @@ def _header(path: Path, compressed: bool) -> Header:
         except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as broken:
             raise FormatError("The file is cut short or damaged", where=path.name, found=str(broken), do="copy it again") from None
     raise FormatError("The file has no header line", where=path.name, found=f"{number} lines", expected="#CHROM POS ID REF ALT ...")
+
+
+def opened(path: Path) -> gzip.GzipFile | BufferedReader:
+    """The bytes of a VCF, unpacked where it is packed."""
+    return _open(path, _compressed(path))
 
 
 def _compressed(path: Path) -> bool:

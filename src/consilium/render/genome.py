@@ -37,6 +37,10 @@ def genome_text(reading: Reading, *, language: str = "en", color: bool = True, w
     console.print(Text(say("file", file=reading.file, build=reading.build, told_by=reading.told_by), style="dim"))
     if reading.absent_is_reference:
         console.print(Text(say("assumed"), style="yellow"))
+    for breach in reading.breaches[:POSSIBLE]:
+        console.print(Text(say("breach", line=breach.line, what=breach.what), style="yellow"))
+    if len(reading.breaches) > POSSIBLE:
+        console.print(Text(say("breaches", n=len(reading.breaches) - POSSIBLE), style="yellow"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("gene", "diplotype", "phenotype", "activity", "seen", "possible"):
         table.add_column(say(column), overflow="fold")
@@ -78,6 +82,7 @@ def genome_json(reading: Reading) -> bytes:
         "build": reading.build,
         "told_by": reading.told_by,
         "absent_is_reference": reading.absent_is_reference,
+        "breaches": [asdict(breach) for breach in reading.breaches],
         "genes": genes,
         "scores": {
             found.scoring: {
