@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TAKES", "Bar", "Card", "Input", "Population", "Proof", "Question"]
 
+CHANGES = ("", "up", "down", "either")
 TAKES = ("last", "first", "max", "min", "mean", "count", "age")
 PROOFS = ("cross", "site", "held_out")
 
@@ -43,6 +44,8 @@ class Input:
         Value that each coded answer stands for (`{SNOMED//429559004: 1}`); an answer not listed is not observed.
     label : mapping of str to str
         Name for people, by language; empty to use the code's own.
+    changeable : str
+        Which way it can be made to change, so that "what would change this" may speak of it: `up`, `down`, `either`, or empty.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Input:
     of_code: Mapping[str, float] = field(default_factory=dict)
     of_text: Mapping[str, float] = field(default_factory=dict)
     label: Mapping[str, str] = field(default_factory=dict)
+    changeable: str = ""
 
     def __post_init__(self) -> None:
         if not self.name or not self.codes:
@@ -62,6 +66,10 @@ class Input:
             raise CardError("An input needs a unit", where=f"input {self.name}", do="write the UCUM unit, or '1' for a yes/no")
         if self.take not in TAKES:
             raise CardError("An input takes something unknown", where=f"input {self.name}", found=self.take, expected=TAKES)
+        if self.changeable not in CHANGES:
+            raise CardError("An input changes in an unknown direction", where=f"input {self.name}", found=self.changeable, expected=CHANGES)
+        if self.changeable and (self.take == "age" or self.of_code or self.of_text):
+            raise CardError("Only a measured number can be changeable", where=f"input {self.name}")
         if self.of_code and set(self.of_code) != set(self.codes):
             raise CardError("A coded input must give a value to each of its codes", where=f"input {self.name}")
 
@@ -200,6 +208,11 @@ class Card:
             raise CardError("A card needs inputs", where=f"card {self.name}")
         if len(names) != len(set(names)):
             raise CardError("Two inputs of a card share a name", where=f"card {self.name}", found=names)
+        for i in self.inputs:
+            if i.changeable and any(set(i.codes) & set(other.codes) for other in self.inputs if other is not i):
+                raise CardError(
+                    "A changeable input shares its code with another, which would have to change with it", where=f"input {i.name}"
+                )
         if not self.sources:
             raise CardError("A card needs sources", where=f"card {self.name}", do="cite the publication or data set it rests on")
         for text, value in (

@@ -59,6 +59,73 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which answers to the yes/no question stand at a declared confidence (a conformal set).
+
+    Parameters
+    ----------
+    level : float
+        In (0, 1): of patients with the condition at least this share keep `yes`, of those without it `no`.
+    answers : tuple of str
+        `("yes",)`, `("no",)`, `("no", "yes")` when it is not decided, `()` when neither fits.
+    groups : tuple of str
+        Groups of patients (`sex: women`, `age: 60-69`) for which this was calibrated apart; empty when only on all patients.
+    statement : str
+        For people; says also which groups were too small.
+    """
+
+    level: float
+    answers: tuple[str, ...]
+    groups: tuple[str, ...]
+    statement: str
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.level < 1.0 or self.answers not in ((), ("no",), ("yes",), ("no", "yes")) or not self.statement.strip():
+            raise LawError("A verdict says which answers stand, at which confidence, in words", found=(self.level, self.answers))
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One input at another value, in its UCUM unit."""
+
+    name: str
+    code: str
+    unit: str
+    value: float
+    to: float
+
+    def __post_init__(self) -> None:
+        if not self.unit:
+            raise LawError("No number without a unit", where=f"shift of {self.name}", found=self.to)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the model would say were a few changeable inputs different and all else the same: an association, never advice."""
+
+    shifts: tuple[Shift, ...]
+    probability: float
+    statement: str
+
+    def __post_init__(self) -> None:
+        if not self.shifts or not 0.0 <= self.probability <= 1.0 or not self.statement.strip():
+            raise LawError("A change says what differs, what the model would say then, and in words", found=self.probability)
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """Past patients most like this one, as a group that names nobody: how many they were, and how many had the condition."""
+
+    n: int
+    events: int
+    statement: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.events <= self.n or not self.n or not self.statement.strip():
+            raise LawError("A group of similar patients has a size, and events within it", found=(self.events, self.n))
+
+
+@dataclass(frozen=True, slots=True)
 class Opinion:
     """What one specialist thinks.
 
@@ -78,6 +145,12 @@ class Opinion:
         Why the specialist gives no probability.
     source : str
         The specialist's model: name, version and checksum.
+    verdict : Verdict or None
+        Which answers stand at 90 % confidence; None where the model carries no conformal sets.
+    changes : tuple of Change
+        What would change this; empty where nothing that can change does.
+    similar : Similar or None
+        Past patients like this one.
     """
 
     specialist: str
@@ -89,6 +162,9 @@ class Opinion:
     evidence: tuple[Evidence, ...] = ()
     abstained: str | None = None
     source: str = ""
+    verdict: Verdict | None = None
+    changes: tuple[Change, ...] = ()
+    similar: Similar | None = None
 
     def __post_init__(self) -> None:
         where = f"opinion of {self.specialist}"
@@ -97,6 +173,8 @@ class Opinion:
                 raise LawError("An abstention needs its reason", where=where)
             if self.probability is not None:
                 raise LawError("An abstention carries no probability", where=where, found=self.probability)
+            if self.verdict is not None or self.changes or self.similar is not None:
+                raise LawError("An abstention carries no verdict, no change and no similar patients", where=where)
             return
         if not self.evidence:
             raise LawError("No opinion without evidence or a stated abstention", where=where)

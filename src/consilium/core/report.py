@@ -97,6 +97,55 @@ class SurvivalProof:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How often a conformal set held the truth among unseen patients, and how often it decided nothing.
+
+    Parameters
+    ----------
+    name : str
+        `all`, `with the condition`, `without the condition`, or a subgroup (`sex: women`).
+    n : int
+        Patients.
+    covered : Estimate
+        Share whose set held the truth.
+    undecided, neither : float
+        Share with both answers, and with none.
+    """
+
+    name: str
+    n: int
+    covered: Estimate
+    undecided: float
+    neither: float
+
+
+@dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """Whether the reasons are the model's own: how fast its answer goes (comes) when the inputs are taken away (put in) as they rank.
+
+    Parameters
+    ----------
+    n : int
+        Unseen patients.
+    shares : tuple of float
+        Share of the inputs taken away or put in, from 0 to 1.
+    deletion, deletion_random, insertion, insertion_random : tuples of float, as long as `shares`
+        Mean share of the answer's distance (in log-odds, from the reference patient) that is left, by rank and in random order.
+    deletion_gain, insertion_gain : Estimate
+        Area between the two curves; positive when the ranking is better than chance.
+    """
+
+    n: int
+    shares: tuple[float, ...]
+    deletion: tuple[float, ...]
+    deletion_random: tuple[float, ...]
+    insertion: tuple[float, ...]
+    insertion_random: tuple[float, ...]
+    deletion_gain: Estimate
+    insertion_gain: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class LearnerResult:
     """One learner under the same proof as the seated one.
 
@@ -158,6 +207,10 @@ class Report:
         Where the bar is not met; empty when the specialist may sit.
     development : Development or None
         Where patients were held out: the others, of whom the model was made. All else in the report is of those held out.
+    coverage_at_90 : tuple of Coverage
+        Of the conformal sets at 90 % confidence, all patients first; empty where the model carries none.
+    faithfulness : Faithfulness or None
+        Of the reasons; None where it was not measured.
     """
 
     card: str
@@ -186,6 +239,8 @@ class Report:
     made_with: Mapping[str, str] = field(default_factory=dict)
     development: Development | None = None
     survival: SurvivalProof | None = None
+    coverage_at_90: tuple[Coverage, ...] = ()
+    faithfulness: Faithfulness | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.events < self.n:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from consilium.core.consultation import Absence, Consultation, Missing
 from consilium.core.errors import UnitError
 from consilium.core.features import Features
 from consilium.core.opinion import Opinion
-from consilium.core.patient import Patient
+from consilium.core.patient import Patient, age, sex
 from consilium.council.advise import advise
 from consilium.council.chart import chart
 from consilium.council.phrase import Phrases, phrases
@@ -53,6 +54,7 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
     absent = [Absence(s.name, voice.say("not_seated", reason=s.reason)) for s in roster.standing]
     missing: list[Missing] = []
     used: list[Input] = []
+    told: list[str] = []
     for specialist, own in _features(patient, roster.seated):
         card = specialist.seat.card
         if own is None:
@@ -61,17 +63,26 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
         if isinstance(own, UnitError):
             opinions.append(Opinion(card.name, card.condition, horizon=card.horizon, abstained=voice.say("unit_refused", error=own)))
             continue
-        examination = examine(specialist, patient, own, voice)
+        examination = examine(specialist, patient, own, voice, partial(_limits, patient, shelf))
         if isinstance(examination.outcome, Absence):
             absent.append(examination.outcome)
         else:
             opinions.append(examination.outcome)
             used.extend(card.inputs)
         missing.extend(examination.missing)
+        told.extend(examination.notes)
     ranked = weigh(opinions)
     advice, notes = advise(chart(patient, shelf), ranked, shelf, voice)
     doubts = tuple(_doubted(doubt, voice) for doubt in input_quality(patient, used, shelf))
-    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, (*doubts, *notes))
+    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, (*told, *doubts, *notes))
+
+
+def _limits(patient: Patient, shelf: Shelf, code: str, unit: str) -> tuple[float | None, float | None] | None:
+    """The reference range of a code for this patient in this unit, None where none is known."""
+    known = shelf.reference(code, sex(patient) or "", age(patient))
+    if known is None or known.unit != unit or (known.reference_low, known.reference_high) == (None, None):
+        return None
+    return known.reference_low, known.reference_high
 
 
 def _doubted(doubt: Doubt, voice: Phrases) -> str:

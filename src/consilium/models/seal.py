@@ -14,10 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from consilium.core.errors import ModelError
 from consilium.models.calibration import Calibration
+from consilium.models.conformal import Sets
 from consilium.models.estimator import Estimator
+from consilium.models.familiarity import Familiarity
 from consilium.models.hazard import Hazards
 from consilium.models.odds import probability_of
 from consilium.models.preparation import medians
+from consilium.models.prototypes import Prototypes
 from consilium.models.served import FORM, KEY, SEAL_KEY, ServedModel
 from consilium.models.uncertainty import Intervals
 from consilium.models.wire import contents, seal_of
@@ -39,6 +42,9 @@ def seal(
     X_train: ArrayLike,
     card: str,
     version: str,
+    sets: Sets | None = None,
+    familiarity: Familiarity | None = None,
+    prototypes: Prototypes | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
     """Write `path` and return its SHA-256; the same arguments give the same bytes.
@@ -57,6 +63,8 @@ def seal(
         The rows it was fitted on, NaN where not observed.
     card, version : str
         Which card it serves, and the version of this model.
+    sets, familiarity, prototypes : Sets, Familiarity, Prototypes, optional
+        What else the model is to know of its own limits: from out-of-fold log-odds, and of the rows it was fitted on.
     extra : mapping, optional
         Anything else to be kept, as JSON.
 
@@ -85,6 +93,8 @@ def seal(
         "reasons": learner.reasons(rows),
         "extra": dict(extra or {}),
     }
+    knows = {"sets": sets, "familiarity": familiarity, "prototypes": prototypes}
+    description |= {name: known.as_json() for name, known in knows.items() if known is not None}
     data = _sealed(learner.to_onnx(), description)
     target = Path(path)
     aside = target.with_name(f".{target.name}.part")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,13 +15,19 @@ from numpy.typing import ArrayLike, NDArray
 from consilium.core.errors import InputError, ModelError
 from consilium.models.attribution import Attribution, explainer
 from consilium.models.calibration import Calibration
+from consilium.models.conformal import Groups, Sets
+from consilium.models.familiarity import Familiarity
 from consilium.models.odds import probability_of
+from consilium.models.prototypes import Prototypes
+from consilium.models.site import Site
 from consilium.models.uncertainty import Intervals
 from consilium.models.wire import contents, seal_of
 
 KEY, SEAL_KEY, FORM = "consilium", "consilium.sha256", 1
 # The graph ends in float32: reasons, which are float64, must add up to its answer within this, and this share of it.
 TOLERANCE, RELATIVE_TOLERANCE = 1e-4, 1e-6
+# An input is named as making a patient strange when it makes up more than this share of the distance.
+BLAMED = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +44,15 @@ class ServedModel:
         Checksum of the file.
     calibration : Calibration
     intervals : Intervals
+    sets : Sets or None
+        Conformal sets on the calibrated log-odds; None where the model was sealed without.
+    familiarity : Familiarity or None
+        What lies outside of what it has learned; without it, the lowest and highest values of training are the limits.
+    prototypes : Prototypes or None
+        Past patients as groups.
+    site : Site or None
+        How this hospital's own cases put the calibration right; `calibration` and `intervals` then contain it already, the
+        conformal sets stay on the shipped scale.
     """
 
     names: tuple[str, ...]
@@ -48,6 +63,10 @@ class ServedModel:
     intervals: Intervals
     _raw: Callable[[NDArray[np.float32]], NDArray[np.float64]]
     _explain: Callable[[NDArray[np.float32]], Attribution]
+    sets: Sets | None = None
+    familiarity: Familiarity | None = None
+    prototypes: Prototypes | None = None
+    site: Site | None = None
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -91,7 +110,34 @@ class ServedModel:
             intervals=Intervals.of_json(meta["interval"]),
             _raw=raw,
             _explain=explainer(meta["reasons"], raw),
+            sets=Sets.of_json(meta["sets"]) if "sets" in meta else None,
+            familiarity=Familiarity.of_json(meta["familiarity"]) if "familiarity" in meta else None,
+            prototypes=Prototypes.of_json(meta["prototypes"]) if "prototypes" in meta else None,
         )
+
+    def at_site(self, site: Site) -> ServedModel:
+        """The same model, put right for a site; what was sealed stays as it is."""
+        shipped = self._shipped()
+        intervals = Intervals.of_json(self.meta["interval"])
+        return replace(self, calibration=site.over(shipped), intervals=site.widened(intervals), site=site)
+
+    def answers(self, X: ArrayLike, groups: Groups | None = None) -> NDArray[np.bool_]:
+        """Whether `no` and `yes` stand at 90 % confidence, bool of shape (n, 2), of rows and their groups by kind (see `Sets.at`).
+
+        The sets lie on the shipped scale also at a site: calibrated on patients with and without the condition apart, they do not
+        depend on how common it is there.
+
+        Raises
+        ------
+        ModelError
+            When the model was sealed without conformal sets.
+        """
+        if self.sets is None:
+            raise ModelError("A model carries no conformal sets", do="fit the specialist again")
+        return self.sets.at(self._shipped().apply(self.raw_log_odds(X)), groups)
+
+    def _shipped(self) -> Calibration:
+        return Calibration(**self.meta["calibration"])
 
     def log_odds(self, X: ArrayLike) -> NDArray[np.float64]:
         """Calibrated log-odds, float64 of shape (n,), of rows X (n, p), NaN where not observed.
@@ -158,12 +204,27 @@ class ServedModel:
     def outside(self, X: ArrayLike) -> list[list[str]]:
         """For each row, the names of inputs below the lowest or above the highest value of training; missing is not outside.
 
-        An input that was never observed in training is outside whenever it is observed.
+        By more than the margin, where the model knows one. An input that was never observed in training is outside whenever it is
+        observed.
         """
         rows = self._rows(X).astype(np.float64)
+        if self.familiarity is not None:
+            return [[name for name, is_out in zip(self.names, row, strict=True) if is_out] for row in self.familiarity.beyond(rows)]
         low = np.array([np.inf if v is None else v for v in self.meta["limits"]["min"]])
         high = np.array([-np.inf if v is None else v for v in self.meta["limits"]["max"]])
         return [[name for name, is_out in zip(self.names, row, strict=True) if is_out] for row in (rows < low) | (rows > high)]
+
+    def strange(self, X: ArrayLike) -> list[list[str]]:
+        """For each row whose values are together unlike those of training, the inputs that make it so, most first; empty for others."""
+        rows = self._rows(X).astype(np.float64)
+        if self.familiarity is None:
+            return [[] for _ in rows]
+        found: list[list[str]] = [[] for _ in rows]
+        far = np.flatnonzero(self.familiarity.strange(rows))
+        for row, shares in zip(far, self.familiarity.blame(rows[far]), strict=True):
+            order = np.argsort(-shares, kind="stable")
+            found[row] = [self.names[column] for column in order if shares[column] > BLAMED] or [self.names[order[0]]]
+        return found
 
     def _rows(self, X: ArrayLike) -> NDArray[np.float32]:
         rows = np.asarray(X, dtype=np.float32)

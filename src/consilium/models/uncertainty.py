@@ -15,7 +15,10 @@ from consilium.models.odds import probability_of
 
 GRID = 201
 LEVEL = 0.95
+Z = 1.959963984540054
 NEAREST = 30
+BEYOND = 0.25
+RIDGE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +28,7 @@ class Intervals:
     Parameters
     ----------
     log_odds : float64 array of shape (g,), ascending
-        Calibrated log-odds, from the lowest to the highest that was seen out of fold.
+        Calibrated log-odds, a little beyond the lowest and the highest that were seen out of fold.
     low, high : float64 array of shape (g,)
         95 % interval, in [0, 1].
     similar : float64 array of shape (g,)
@@ -99,8 +102,10 @@ def fit_intervals(log_odds: ArrayLike, y: ArrayLike, weight: ArrayLike | None = 
     from scipy.stats import beta
 
     score, label, of = weighed(log_odds, y, weight)
-    grid = np.unique(np.linspace(score.min(), score.max(), GRID))
-    distance = np.abs(grid[:, None] - score)
+    beyond = BEYOND * float(score.max() - score.min())
+    grid = np.unique(np.linspace(score.min() - beyond, score.max() + beyond, GRID))
+    # Beyond the scores seen, the most extreme patients seen are the similar ones.
+    distance = np.abs(np.clip(grid, score.min(), score.max())[:, None] - score)
     nearest = np.partition(distance, min(NEAREST, len(score)) - 1, axis=1)[:, min(NEAREST, len(score)) - 1]
     quartiles = np.percentile(score, [25, 75])
     spread = min(float(score.std()), float(quartiles[1] - quartiles[0]) / 1.34)
@@ -112,6 +117,20 @@ def fit_intervals(log_odds: ArrayLike, y: ArrayLike, weight: ArrayLike | None = 
     similar = standing**2 / (near @ of**2)
     tail = (1 - LEVEL) / 2
     a, b = similar * frequency + 0.5, similar * (1 - frequency) + 0.5
-    low = np.minimum(beta.ppf(tail, a, b), probability)
-    high = np.maximum(beta.ppf(1 - tail, a, b), probability)
+    band = Z * _line_error(score, of, grid) if len(grid) > 1 else np.zeros(1)
+    low = np.minimum(beta.ppf(tail, a, b), probability_of(grid - band))
+    high = np.maximum(beta.ppf(1 - tail, a, b), probability_of(grid + band))
     return Intervals(grid, low, high, similar)
+
+
+def _line_error(score: NDArray[np.float64], of: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard error (g,) of the calibrated log-odds on the grid: of a logistic line fitted to these scores (Fisher information).
+
+    Weighted patients count as the number of equal ones that would know as much (Kish).
+    """
+    probability = probability_of(score)
+    design = np.column_stack([np.ones_like(score), score])
+    count = of * (of.sum() / (of**2).sum())
+    information = (design * (count * probability * (1 - probability))[:, None]).T @ design + RIDGE * np.eye(2)
+    at = np.column_stack([np.ones_like(grid), grid])
+    return np.asarray(np.sqrt(np.einsum("gi,ij,gj->g", at, np.linalg.inv(information), at)), dtype=np.float64)

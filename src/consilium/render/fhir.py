@@ -135,8 +135,13 @@ class _Writer:
             "mitigation": "\n".join(
                 a.summary for a in self.consultation.advice if a.target and split(a.target)[2:] == split(opinion.condition)[2:]
             ),
-            "note": [{"text": said}, {"text": self.words.say("disclaimer")}],
+            "note": [{"text": text} for text in (said, *self.reflections(opinion), self.words.say("disclaimer"))],
         }
+
+    def reflections(self, opinion: Opinion) -> list[str]:
+        """The verdict, similar patients and what would change the answer, in words: R4 has no field for them."""
+        held = [told.statement for told in (opinion.verdict, opinion.similar) if told is not None]
+        return held + [f"{self.words.say('would_change')}: {change.statement}" for change in opinion.changes]
 
     def rationale(self, opinion: Opinion) -> str:
         parts = []

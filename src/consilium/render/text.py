@@ -140,7 +140,15 @@ def _opinion(rank: int, o: Opinion, shelf: Shelf, words: Words, limit: int | Non
         table.add_row("", Text(words.say("base"), style="dim"), "", "", Text(weight(found.base.weight), style="dim"))
     who = title(o.specialist, titles)
     told = Text(said if who == name(o.condition, shelf, words.language) else f"{said} · {who}", style="dim")
-    return Padding(Group(line, Padding(told, (0, 0, 0, 3)), Padding(table, (0, 0, 0, 3))), (min(rank - 1, 1), 0, 0, 0))
+    parts: list[RenderableType] = [told]
+    if o.verdict is not None:
+        parts.append(Text(plain(o.verdict.statement), style="bold"))
+    if o.similar is not None:
+        parts.append(Text(plain(o.similar.statement)))
+    parts.append(table)
+    if o.changes:
+        parts += [Text(words.say("would_change"), style="bold"), *(_line("· ", plain(change.statement), "") for change in o.changes)]
+    return Padding(Group(line, *(Padding(part, (0, 0, 0, 3)) for part in parts)), (min(rank - 1, 1), 0, 0, 0))
 
 
 def _row(e: Evidence, shelf: Shelf, words: Words) -> tuple[RenderableType, ...]:

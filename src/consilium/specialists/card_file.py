@@ -33,7 +33,7 @@ CARD = {
     "sources",
 }
 PROOF = {"kind", "folds", "site", "subgroups", "since", "by", "held", "share"}
-INPUT = {"name", "code", "unit", "window", "take", "required", "values", "label"}
+INPUT = {"name", "code", "unit", "window", "take", "required", "values", "label", "changeable"}
 
 
 def read_card(path: Path) -> Card:
@@ -102,6 +102,7 @@ def _inputs(entry: Mapping[str, Any], path: Path) -> list[Input]:
             of_code=of_code,
             of_text={str(k): float(v) for k, v in entry.get("values", {}).items()},
             label=_both(entry["label"], path) if "label" in entry else {},
+            changeable={True: "either", False: ""}.get(entry.get("changeable", ""), entry.get("changeable", "")),
         )
         for take in (takes if several else [takes])
     ]

@@ -77,7 +77,7 @@ def cases(card: Card, events: pa.Table) -> Cases:
     subjects = np.array([subject for subject, _ in found.rows], dtype=np.int64)
     groups = {
         "sex": np.array(["unknown" if np.isnan(m) else ("men" if m else "women") for m in who.X[:, 1]], dtype=object),
-        "age": np.array([_band(a) for a in who.X[:, 0]], dtype=object),
+        "age": np.array([band(a) for a in who.X[:, 0]], dtype=object),
     }
     for kind, code in (("site", card.proof.site), ("part", card.proof.by)):
         if code:
@@ -112,11 +112,28 @@ def _fingerprint(*parts: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def _band(years: float) -> str:
+def bedside_groups(groups: Mapping[str, NDArray[np.object_]]) -> dict[str, NDArray[np.object_]]:
+    """Those groups that are known of a patient at the bedside, whatever the hospital: sex and age."""
+    return {kind: groups[kind] for kind in ("sex", "age") if kind in groups}
+
+
+def groups_of(years: float, sex: str) -> dict[str, str]:
+    """The groups of one patient by kind, of completed years and `F` or `M`, named as in `Cases.groups`.
+
+    Examples
+    --------
+    >>> groups_of(63, "F")
+    {'sex': 'women', 'age': '60-69'}
+    """
+    return {"sex": {"F": "women", "M": "men"}.get(sex, "unknown"), "age": band(years)}
+
+
+def band(years: float) -> str:
+    """The age group of completed years, `unknown` for NaN."""
     if np.isnan(years):
         return "unknown"
-    band = int(np.searchsorted(AGE_BANDS, years, side="right"))
-    return f"{AGE_BANDS[band - 1]}-{AGE_BANDS[band] - 1}"
+    at = int(np.searchsorted(AGE_BANDS, years, side="right"))
+    return f"{AGE_BANDS[at - 1]}-{AGE_BANDS[at] - 1}"
 
 
 def _said(events: pa.Table, code: str, subjects: NDArray[np.int64]) -> NDArray[np.object_]:

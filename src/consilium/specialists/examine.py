@@ -17,19 +17,22 @@ from consilium.core.opinion import Evidence, Opinion
 from consilium.core.patient import Patient, age, sex
 from consilium.core.question import Predicate
 from consilium.record.raised import NOT_TRIGGERED, raised
+from consilium.specialists.cases import groups_of
+from consilium.specialists.reflect import Reference, changes, similar, verdict
 from consilium.specialists.roster import Specialist
 from consilium.specialists.voice import Voice
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What came of it: an opinion (perhaps abstaining) or an absence, and what would help."""
+    """What came of it: an opinion (perhaps abstaining) or an absence, what would help, and what the reader must know of the model."""
 
     outcome: Opinion | Absence
     missing: tuple[Missing, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def examine(specialist: Specialist, patient: Patient, features: Features, voice: Voice) -> Examination:
+def examine(specialist: Specialist, patient: Patient, features: Features, voice: Voice, reference: Reference | None = None) -> Examination:
     """Examine one patient.
 
     Parameters
@@ -42,6 +45,8 @@ def examine(specialist: Specialist, patient: Patient, features: Features, voice:
         The card's inputs for this patient, traced to their events.
     voice : Voice
         The words.
+    reference : callable, optional
+        Reference range of a code in a unit for this patient: how far a changeable input may be thought to move.
 
     Returns
     -------
@@ -50,7 +55,7 @@ def examine(specialist: Specialist, patient: Patient, features: Features, voice:
         a required input is missing, or a value lies outside what the model has seen; an opinion otherwise.
     """
     card, model = specialist.seat.card, specialist.model
-    source = f"{card.name} {card.version} ({model.sha256[:12]})"
+    source = specialist.source
     observed = {i.name: bool(seen) for i, seen in zip(card.inputs, features.observed[0], strict=True)}
     (silent,) = raised(patient.events, card.question, features.rows)
     if silent:
@@ -81,16 +86,39 @@ def examine(specialist: Specialist, patient: Patient, features: Features, voice:
     outside = model.outside(features.X)[0]
     if outside:
         return abstain(_outside_training(specialist, features, outside, voice), missing)
+    strange = model.strange(features.X)[0]
+    if strange:
+        named = dict(zip(features.names, card.inputs, strict=True))
+        told = dict.fromkeys(label(named[name], voice) for name in strange[:4])
+        return abstain(voice.say("unlike_training", names=voice.say("comma").join(told)), missing)
 
     log_odds = float(model.log_odds(features.X)[0])
     low, high = (float(bound[0]) for bound in model.interval([log_odds]))
     probability = float(1 / (1 + np.exp(-log_odds)))
     attribution = model.attribute(features.X)
     evidence = _evidence(specialist, patient, features, float(attribution.base), attribution.weights[0], voice)
+    groups = groups_of(age(patient) or 0, sex(patient) or "")
     opinion = Opinion(
-        card.name, card.condition, probability, min(low, probability), max(high, probability), card.horizon, evidence, source=source
+        card.name,
+        card.condition,
+        probability,
+        min(low, probability),
+        max(high, probability),
+        card.horizon,
+        evidence,
+        source=source,
+        verdict=verdict(model, features.X, groups, voice),
+        changes=changes(card, model, features, groups, voice, label, reference),
+        similar=similar(model, features.X, card, voice),
     )
-    return Examination(opinion, missing)
+    return Examination(opinion, missing, _recalibrated(specialist, voice))
+
+
+def _recalibrated(specialist: Specialist, voice: Voice) -> tuple[str, ...]:
+    site, title = specialist.model.site, specialist.seat.card.title[voice.language]
+    if site is None:
+        return ()
+    return (voice.say(f"site_{site.kind}", title=title, n=site.n, events=site.events),)
 
 
 def label(i: Input, voice: Voice) -> str:
@@ -134,8 +162,10 @@ def _outside_training(specialist: Specialist, features: Features, outside: list[
     name = outside[0]
     column = features.names.index(name)
     i = specialist.seat.card.inputs[column]
-    limits = specialist.model.meta["limits"]
+    limits, familiar = specialist.model.meta["limits"], specialist.model.familiarity
     low, high = limits["min"][column], limits["max"][column]
+    if familiar is not None and low is not None:
+        low, high = (float(ends[column]) for ends in familiar.limits())
     if low is None or high is None:
         return voice.say("never_in_training", name=label(i, voice))
     return voice.say(

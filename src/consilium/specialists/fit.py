@@ -9,17 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from consilium.core.card import Card, Proof
 from consilium.core.errors import InputError
 from consilium.core.report import Development, LearnerResult, Report
 from consilium.models import learner
+from consilium.models.familiarity import fit_familiarity
+from consilium.models.prototypes import Prototypes, fit_prototypes
 from consilium.models.seal import seal
 from consilium.models.served import ServedModel
 from consilium.models.uncertainty import fit_intervals
-from consilium.specialists.cases import Cases, cases
-from consilium.specialists.prove import SEED, assemble, held_out_words, parted, prove, report, train
+from consilium.record import folds
+from consilium.specialists.cases import Cases, bedside_groups, cases
+from consilium.specialists.prove import INNER_FOLDS, SEED, assemble, held_out_words, parted, prove, report, train
 from consilium.specialists.roster import MODEL, PAGE, REPORT, TREE
+from consilium.specialists.scrutiny import scrutinised, scrutiny
 from consilium.validation import learner_result, measure, page, write_report
 
 
@@ -135,16 +140,19 @@ def _held_against(
     groups = {kind: found.groups[kind].tolist() for kind in fitted.card.proof.subgroups if kind in found.groups}
     comparisons = comparisons or (learner_result(fitted.card.learner, found.y, p, seconds),)
     measures = measure(found.y, p, groups=groups, seed=SEED)
-    return assemble(fitted.card, found, p, measures, comparisons, words, fitted.model.sha256, data, limits, development)
+    draft = assemble(fitted.card, found, p, measures, comparisons, words, fitted.model.sha256, data, limits, development)
+    return scrutinised(draft, found, *scrutiny(fitted.model, found))
 
 
 def _fit(card: Card, found: Cases, into: Path, data: str) -> Fitted:
-    trained = train(card.learner, found.features.X, found.y, found.subjects, card.parameters)
+    trained = train(card.learner, found.features.X, found.y, found.subjects, card.parameters, bedside_groups(found.groups))
     into.mkdir(parents=True, exist_ok=True)
     path = into / MODEL
-    interval = fit_intervals(trained.calibration.apply(trained.out_of_fold), found.y)
+    scored = trained.calibration.apply(trained.out_of_fold)
+    interval = fit_intervals(scored, found.y)
+    familiarity = fit_familiarity(found.features.X, folds(found.y, INNER_FOLDS, seed=SEED + 2, subjects=found.subjects))
 
-    def sealed(extra: dict[str, object]) -> ServedModel:
+    def sealed(extra: dict[str, object], prototypes: Prototypes | None = None) -> ServedModel:
         seal(
             trained.learner,
             path,
@@ -155,6 +163,9 @@ def _fit(card: Card, found: Cases, into: Path, data: str) -> Fitted:
             X_train=found.features.X,
             card=card.name,
             version=card.version,
+            sets=trained.sets,
+            familiarity=familiarity,
+            prototypes=prototypes,
             extra=extra,
         )
         return ServedModel.load(path)
@@ -162,8 +173,17 @@ def _fit(card: Card, found: Cases, into: Path, data: str) -> Fitted:
     # What to measure next is ranked by how much each input moves the answer; that is known only of a sealed model.
     weights = np.abs(sealed({}).attribute(found.features.X).weights).mean(axis=0)
     importance = {name: round(float(w), 6) for name, w in zip(found.features.names, weights, strict=True)}
-    model = sealed({"importance": importance, "data": data, "fingerprint": found.fingerprint})
+    one_each = _one_row_each(found.subjects)
+    prototypes = fit_prototypes(found.features.X[one_each], found.y[one_each], weights)
+    model = sealed({"importance": importance, "data": data, "fingerprint": found.fingerprint}, prototypes)
     return Fitted(card, model, into, data, found.fingerprint)
+
+
+def _one_row_each(subjects: NDArray[np.int64]) -> NDArray[np.intp]:
+    """One row of each patient, drawn once and for all: in a group of ten there must be ten people."""
+    order = np.random.default_rng(SEED).permutation(len(subjects))
+    _, first = np.unique(subjects[order], return_index=True)
+    return np.sort(order[first])
 
 
 def _whole(events: Iterable[pa.Table]) -> pa.Table:

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilium.core.card import Card
-from consilium.core.report import Development, LearnerResult, Report
+from consilium.core.report import Development, Faithfulness, LearnerResult, Report
 from consilium.models import LEARNERS, MOST_ROWS, learner
 from consilium.models.calibration import Calibration, fit_calibration
+from consilium.models.conformal import Sets, fit_sets
 from consilium.models.odds import probability_of
 from consilium.record import drawn, folds, forward, held_out, site_folds
-from consilium.specialists.cases import Cases, some
+from consilium.specialists.cases import Cases, bedside_groups, some
+from consilium.specialists.scrutiny import FAITHFUL_ROWS, a_few, faithfulness, reasons_of, scrutinised
 from consilium.validation import Measures, learner_result, measure, missing_share
 
 if TYPE_CHECKING:
@@ -30,20 +32,26 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A fitted learner, its calibration fitted apart, and the out-of-fold log-odds that calibration was fitted on."""
+    """A fitted learner, its calibration and conformal sets fitted apart, and the out-of-fold log-odds they were fitted on."""
 
     learner: Estimator
     calibration: Calibration
     out_of_fold: NDArray[np.float64]
+    sets: Sets
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """All learners under one proof: probabilities for unseen patients, and their measures."""
+    """All learners under one proof: probabilities for unseen patients, and their measures.
+
+    Of the seated learner also which answers stood (n, 2), and whether its reasons were faithful.
+    """
 
     probabilities: dict[str, NDArray[np.float64]]
     results: tuple[LearnerResult, ...]
     words: str
+    answers: NDArray[np.bool_] | None = None
+    faithfulness: Faithfulness | None = None
 
 
 def train(
@@ -52,8 +60,9 @@ def train(
     y: NDArray[np.int8],
     subjects: NDArray[np.int64] | None = None,
     parameters: Mapping[str, Any] | None = None,
+    groups: Mapping[str, NDArray[np.object_]] | None = None,
 ) -> Trained:
-    """Fit a learner on everything given, and its calibration on predictions for folds the learner had not seen.
+    """Fit a learner on everything given, its calibration and conformal sets on predictions for folds the learner had not seen.
 
     Parameters
     ----------
@@ -65,12 +74,16 @@ def train(
         Patient of each row, so that none straddles a fold.
     parameters : mapping, optional
         The learner's, where its defaults are not meant.
+    groups : mapping of str to object array of shape (n,), optional
+        Groups, by kind, in each of which the sets are to cover.
     """
     chosen = dict(parameters or {})
     out_of_fold = np.empty(len(y))
     for fit_rows, rest in folds(y, INNER_FOLDS, seed=SEED + 1, subjects=subjects):
         out_of_fold[rest] = learner(name, **chosen).fit(X[fit_rows], y[fit_rows]).log_odds(X[rest])
-    return Trained(learner(name, **chosen).fit(X, y), fit_calibration(out_of_fold, y), out_of_fold)
+    calibration = fit_calibration(out_of_fold, y)
+    sets = fit_sets(calibration.apply(out_of_fold), y, groups)
+    return Trained(learner(name, **chosen).fit(X, y), calibration, out_of_fold, sets)
 
 
 def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress: Progress = lambda _: None) -> Proof:
@@ -89,7 +102,9 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
     """
     X, y = found.features.X, found.y
     splits = list(_splits(card, found))
+    groups = bedside_groups(found.groups)
     probabilities, results = {}, []
+    answers, faithful = np.zeros((len(y), 2), dtype=np.bool_), []
     for name in names:
         p = np.full(len(y), np.nan)
         seated = name == card.learner
@@ -100,11 +115,19 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
             progress(f"{name}, part {part} of {len(splits)}")
             if most is not None and len(fit_rows) > most:
                 fit_rows, capped = _fewer(fit_rows, most), most
-            trained = train(name, X[fit_rows], y[fit_rows], found.subjects[fit_rows], card.parameters if seated else None)
-            p[rest] = probability(trained, X[rest])
+            parameters = card.parameters if seated else None
+            trained = train(name, X[fit_rows], y[fit_rows], found.subjects[fit_rows], parameters, _of(groups, fit_rows))
+            scored = trained.calibration.apply(trained.learner.log_odds(X[rest]))
+            p[rest] = probability_of(scored)
+            if seated:
+                answers[rest] = trained.sets.at(scored, _of(groups, rest))
+                unseen = X[a_few(rest, FAITHFUL_ROWS // len(splits))]
+                faithful.append(reasons_of(trained.learner, X[fit_rows], unseen))
         probabilities[name] = p
         results.append(replace(learner_result(name, y, p, time.perf_counter() - started), most_rows=capped))
-    return Proof(probabilities, tuple(results), _words(card, found))
+    if card.learner not in names:
+        return Proof(probabilities, tuple(results), _words(card, found))
+    return Proof(probabilities, tuple(results), _words(card, found), answers, faithfulness(faithful))
 
 
 def probability(trained: Trained, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -136,7 +159,12 @@ def report(card: Card, found: Cases, proof: Proof, model_sha256: str, data: str,
     """Put a proof into a Report and hold it against the card's bar."""
     p = proof.probabilities[card.learner]
     groups = {kind: found.groups[kind].tolist() for kind in card.proof.subgroups if kind in found.groups}
-    return assemble(card, found, p, measure(found.y, p, groups=groups, seed=SEED), proof.results, proof.words, model_sha256, data, limits)
+    draft = assemble(card, found, p, measure(found.y, p, groups=groups, seed=SEED), proof.results, proof.words, model_sha256, data, limits)
+    return scrutinised(draft, found, proof.answers, proof.faithfulness)
+
+
+def _of(groups: Mapping[str, NDArray[np.object_]], rows: NDArray[np.intp]) -> dict[str, NDArray[np.object_]]:
+    return {kind: labels[rows] for kind, labels in groups.items()}
 
 
 def assemble(

@@ -31,6 +31,12 @@ class Specialist:
         """The card's name."""
         return self.seat.card.name
 
+    @property
+    def source(self) -> str:
+        """Name, version and checksum of the model, and whether a site put it right."""
+        at_site = ", recalibrated at this site" if self.model.site is not None and self.model.site.kind != "none" else ""
+        return f"{self.seat.card.name} {self.seat.card.version} ({self.model.sha256[:12]}{at_site})"
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

@@ -30,8 +30,9 @@ from consilium.record.raised import NOT_TRIGGERED
 from consilium.record.tables import counted, write_tables
 from consilium.specialists.roster import CARD_FILE, MODEL, REPORT, Specialist, seat
 
-NOT_RAISED, LEFT_OUT, AGE_UNKNOWN, AGE_OUTSIDE, SEX_UNKNOWN, SEX_OUTSIDE, NEEDS, OUTSIDE_TRAINING = (
+NOT_RAISED, LEFT_OUT, AGE_UNKNOWN, AGE_OUTSIDE, SEX_UNKNOWN, SEX_OUTSIDE, NEEDS, OUTSIDE_TRAINING, UNLIKE_TRAINING = (
     "not_raised", "left_out", "age_unknown", "age_outside", "sex_unknown", "sex_outside", "needs", "outside_training",
+    "unlike_training",
 )  # fmt: skip
 """Why there is no number, in the order in which `examine` looks; the words for people are the council's phrases of these names."""
 
@@ -157,6 +158,10 @@ def scores(card: Card, model: ServedModel, matrix: Features, who: Features, sile
     for row, outside in zip(rows, model.outside(matrix.X[rows]), strict=True):
         if outside:
             abstained[row], about[row], open_[row] = OUTSIDE_TRAINING, " ".join(outside), False
+    rows = np.flatnonzero(open_)
+    for row, strange in zip(rows, model.strange(matrix.X[rows]), strict=True):
+        if strange:
+            abstained[row], about[row], open_[row] = UNLIKE_TRAINING, " ".join(strange), False
     probability, low, high = np.full((3, n), np.nan)
     if open_.any():
         log_odds = model.log_odds(matrix.X[open_])

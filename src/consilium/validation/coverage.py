@@ -1,0 +1,60 @@
+"""Coverage: how often sets of answers held the truth among patients they were not made from, and how often they decided nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from consilium.core.errors import InputError
+from consilium.core.report import Coverage
+from consilium.validation.interval import wilson
+from consilium.validation.predictions import outcomes
+
+LEAST = 10
+"""A group of fewer patients is not shown: its coverage would be noise."""
+
+
+def coverage(y: ArrayLike, answers: ArrayLike, groups: Mapping[str, Sequence[Any]] | None = None) -> tuple[Coverage, ...]:
+    """Coverage among all patients, with and without the condition, and in each group of at least 10, with Wilson intervals.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        0 or 1.
+    answers : bool array-like of shape (n, 2)
+        Whether `no` and `yes` stand.
+    groups : mapping of str to sequence of n labels, optional
+
+    Raises
+    ------
+    InputError
+        When the answers are not of these patients.
+
+    Examples
+    --------
+    >>> found = coverage([0, 1], [[True, False], [True, True]])
+    >>> found[0].name, found[0].covered.value, found[0].undecided
+    ('all', 1.0, 0.5)
+    """
+    event = outcomes(y)
+    stand = np.asarray(answers, dtype=np.bool_)
+    if stand.shape != (event.size, 2):
+        raise InputError("Sets of answers and outcomes are not of the same patients", found=stand.shape, expected=(event.size, 2))
+    found = [_one("all", event, stand), _one("with the condition", event[event], stand[event])]
+    found.append(_one("without the condition", event[~event], stand[~event]))
+    for kind, labels in (groups or {}).items():
+        named = np.asarray([str(label) for label in labels])
+        for label in sorted(set(named.tolist())):
+            rows = named == label
+            if rows.sum() >= LEAST:
+                found.append(_one(f"{kind}: {label}", event[rows], stand[rows]))
+    return tuple(found)
+
+
+def _one(name: str, event: NDArray[np.bool_], stand: NDArray[np.bool_]) -> Coverage:
+    n = event.size
+    held = stand[np.arange(n), event.astype(int)]
+    return Coverage(name, n, wilson(int(held.sum()), n), float(stand.all(axis=1).mean()), float((~stand.any(axis=1)).mean()))
