@@ -76,15 +76,15 @@ class Intervals:
 def fit_intervals(log_odds: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> Intervals:
     """Intervals from calibrated out-of-fold log-odds (n,) and labels (n,) of 0 and 1.
 
-    At a score s, patient i counts as similar with `w_i = exp(-((s_i - s) / h)^2 / 2)`: a patient with the same score counts
-    as one, a distant one as almost none. The width h is Silverman's, at least 0.1 and at most 1, but never less than the
-    distance to the 30th nearest patient. Of `n = sum w_i` similar patients, `p(s) + sum w_i (y_i - p_i) / n` had the
-    condition: the calibrated probability corrected by what was observed against what was expected nearby. The interval is
-    Jeffreys' for that frequency (quantiles 2.5 % and 97.5 % of Beta(n r + 1/2, n (1 - r) + 1/2)), widened where it must be to
-    contain p(s) and Wald's band of the calibration line, which opens where few patients lie. The table reaches beyond the scores
-    seen by a quarter of their range. How often it holds the true frequency: `benchmarks/interval.py`. With `weight` (n,), as for `fit_calibration`, the frequency is weighted and n is Kish's effective number,
-    `(sum w)^2 / sum w^2`, so that patients who stand for others make it wider. It speaks of sampling only: not of a patient
-    unlike those trained on, nor of a ward that codes differently.
+    At a score s, patient i counts as similar with `w_i = exp(-((s_i - s) / h)^2 / 2)`: a patient with the same score counts as one, a
+    distant one as almost none. The width h is Silverman's, at least 0.1 and at most 1, but never less than the distance to the 30th
+    nearest patient. Of `n = sum w_i` similar patients, `p(s) + sum w_i (y_i - p_i) / n` had the condition: the calibrated probability
+    corrected by what was observed against what was expected nearby. The interval is Jeffreys' for that frequency (quantiles 2.5 % and
+    97.5 % of Beta(n r + 1/2, n (1 - r) + 1/2)), widened where it must be to contain p(s) and Wald's band of the calibration line,
+    which opens where few patients lie. The table reaches beyond the scores seen by a quarter of their range. How often it holds the
+    true frequency: `benchmarks/interval.py`. With `weight` (n,), as for `fit_calibration`, the frequency is weighted and n is Kish's
+    effective number, `(sum w)^2 / sum w^2`, so that patients who stand for others make it wider. It speaks of sampling only: not of a
+    patient unlike those trained on, nor of a ward that codes differently.
 
     Raises
     ------

@@ -21,8 +21,8 @@ from consilium.validation.subgroups import subgroups
 from consilium.validation.survival import Followed, concordance, followed, known_weights, measure_survival
 
 __all__ = [
-    "THRESHOLDS", "Followed", "Measures", "auprc", "auroc", "brier", "calibration_curve", "calibration_intercept", "calibration_slope",
-    "completeness", "concordance", "coverage", "followed", "from_json", "incidence", "kaplan_meier", "known_weights", "learner_result",
-    "log_odds", "measure", "measure_survival", "missing_share", "net_benefit", "observed_over_expected", "page", "probability", "read_report",
-    "scaled_brier", "subgroups", "to_json", "write_report",
+    "THRESHOLDS", "Followed", "Measures", "auprc", "auroc", "brier", "calibration_curve", "calibration_intercept",
+    "calibration_slope", "completeness", "concordance", "coverage", "followed", "from_json", "incidence", "kaplan_meier",
+    "known_weights", "learner_result", "log_odds", "measure", "measure_survival", "missing_share", "net_benefit",
+    "observed_over_expected", "page", "probability", "read_report", "scaled_brier", "subgroups", "to_json", "write_report",
 ]  # fmt: skip
