@@ -1,4 +1,4 @@
-"""The command `consilium`: ingest, quality, cohort, features, score, fit, validate, consult, serve, roster, demo."""
+"""The command `consilium`: ingest, quality, cohort, features, score, fit, validate, drift, consult, serve, roster, demo."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def fit(
     data: DataPath = None,
     into: Annotated[Path | None, typer.Option(help="Folder for model and report; by default the specialist's own.")] = None,
 ) -> None:
-    """Train a specialist, prove it on patients it has not seen, and write model.onnx, report.json and report.html.
+    """Train a specialist, prove it on patients it has not seen, and write model, report and dossier.
 
     Example: `consilium fit breast_mass`, or `consilium fit heart_disease --data uci_heart/`
     """
@@ -199,7 +199,9 @@ def fit(
     with working(err) as progress, verbs.training_data(folder, _given(record, data)) as (source, about):
         undated, limits = verbs.about_data(folder) if record is None else ("", ())
         card = read_card(folder / "card.yaml")
-        _, report = fit_and_prove(card, source.events(), into or folder, about, limits=limits, undated=undated, progress=progress)
+        _, report = fit_and_prove(
+            card, source.events(), into or folder, about, limits=limits, undated=undated, home=folder, progress=progress
+        )
     reported(out, report, (into or folder) / "report.html")
     if not report.passes:
         raise typer.Exit(1)
@@ -211,26 +213,47 @@ def validate(
     specialist: Annotated[str, typer.Argument(help="A seated specialist.")],
     record: Annotated[Path | None, typer.Option("--record", help="Folder of a record with the patients.")] = None,
     data: DataPath = None,
-    into: Annotated[Path | None, typer.Option(help="Folder for report.json and report.html.")] = None,
+    into: Annotated[Path | None, typer.Option(help="Folder for report and dossier.")] = None,
 ) -> None:
-    """Hold a seated specialist against patients it was not trained on.
+    """Hold a seated specialist against patients it was not trained on; with --into, write report and dossier.
 
     Example: `consilium validate heart_disease --record ours --into report/`
     """
     from consilium.cli.show import reported
-    from consilium.specialists.card_file import read_card
-    from consilium.specialists.fit import write
     from consilium.specialists.roster import folder_of
 
     folder = folder_of(specialist)
     verbs.need_training()
     with verbs.training_data(folder, _given(record, data)) as (source, _):
-        report = verbs.validate(specialist, source)
-    if into:
-        into.mkdir(parents=True, exist_ok=True)
-        write(report, read_card(folder / "card.yaml"), into)
+        undated = verbs.about_data(folder)[0] if record is None else ""
+        report = verbs.validate(specialist, source, into=into, undated=undated)
     reported(out, report, into / "report.html" if into else None)
     if not report.passes:
+        raise typer.Exit(1)
+
+
+@app.command()
+@worded
+def drift(
+    specialist: Annotated[str, typer.Argument(help="A seated specialist.")],
+    record: RecordDir,
+    json: Annotated[Path | None, typer.Option(help="Write everything compared to this file.")] = None,
+) -> None:
+    """After deployment: are these patients still like those the specialist was proven on, and do its risks still hold?
+
+    Example: `consilium drift heart_disease --record ours`
+    """
+    import consilium
+    from consilium.cli.show import drifted
+
+    found = verbs.drift(specialist, consilium.open_record(record))
+    if json:
+        import orjson
+
+        json.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        err.print(f"written to {json}")
+    drifted(out, found)
+    if found.level == "act":
         raise typer.Exit(1)
 
 

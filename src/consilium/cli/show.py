@@ -27,6 +27,7 @@ from consilium.intake import latest
 from consilium.quality import QualityReport, rules
 from consilium.record import Record, Tables
 from consilium.specialists import Roster
+from consilium.specialists.drift import DriftReport
 from consilium.specialists.roster import PAGE
 
 
@@ -179,6 +180,21 @@ def rounds(console: Console, record: Record) -> None:
         )
     console.print(table)
     console.print(f"One of them in full: consilium consult {record.patients()[0][0]} --record {record.path}", highlight=False)
+
+
+def drifted(console: Console, found: DriftReport) -> None:
+    """What changed since the proof, and whether the risks hold."""
+    table = Table(title=f"{found.card}: {found.period[1]} against {found.period[0]}", title_justify="left")
+    for column in ("", "level", "PSI", "KS", "chance", "missing then", "now"):
+        table.add_column(column, justify="left" if column in ("", "level") else "right")
+    colour = {"act": "red", "watch": "yellow", "stable": "green"}
+    for s in found.shifts:
+        level = f"[{colour.get(s.level, 'default')}]{s.level}[/]"
+        shown = (f"{s.psi:.3f}", f"{s.distance:.3f}", f"{s.chance:.2g}") if s.level != "too few" else ("", "", "")
+        table.add_row(escape(s.name), level, *shown, f"{100 * s.missing[0]:.1f} %", f"{100 * s.missing[1]:.1f} %")
+    console.print(table)
+    for sentence in found.sentences():
+        console.print(escape(sentence), highlight=False)
 
 
 def _estimate(e: Estimate) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from consilium.core import Card
     from consilium.record import Record, Tables, View
     from consilium.specialists import Roster
+    from consilium.specialists.drift import DriftReport
     from consilium.specialists.fit import Fitted
 
 Paths = str | Path | Iterable[str | Path]
@@ -210,7 +211,7 @@ def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = N
         return train(read_card(folder / "card.yaml"), source.events(), target, about)
 
 
-def validate(fitted: Fitted | str, data: HasEvents) -> Report:
+def validate(fitted: Fitted | str, data: HasEvents, *, into: str | Path | None = None, undated: str = "") -> Report:
     """Hold a trained specialist against patients it was not trained on.
 
     Parameters
@@ -219,6 +220,10 @@ def validate(fitted: Fitted | str, data: HasEvents) -> Report:
         What `fit` returned, or the name of a seated specialist.
     data : record or view
         The patients.
+    into : path, optional
+        Folder for report and dossier; made when absent.
+    undated : str, optional
+        Why the data carry no dates, when the moments of asking are assumed.
     """
     need_training()
     from consilium.specialists import fit as fitting
@@ -227,7 +232,26 @@ def validate(fitted: Fitted | str, data: HasEvents) -> Report:
     if isinstance(fitted, str):
         own = seat(folder_of(fitted))
         fitted = fitting.Fitted(own.seat.card, own.model, own.folder, own.seat.report.data, own.seat.report.data_fingerprint)
-    return fitting.validate(fitted, data.events(), "the given record")
+    return fitting.validate(fitted, data.events(), "the given record", undated=undated, into=Path(into) if into else None)
+
+
+def drift(name: str, data: HasEvents) -> DriftReport:
+    """Hold everybody whom a seated specialist would be asked about now against the patients it was proven on.
+
+    Where the truth is already known, it is also said whether the risks still hold.
+
+    Parameters
+    ----------
+    name : str
+        A seated specialist.
+    data : record or view
+    """
+    import pyarrow as pa
+
+    from consilium.specialists.drift import drift_of
+    from consilium.specialists.roster import folder_of, seat
+
+    return drift_of(seat(folder_of(name)), pa.concat_tables(list(data.events())))
 
 
 def consult(patient: Patient, *, language: str = "en") -> Answer:

@@ -195,6 +195,8 @@ class Card:
     population: Population = field(default_factory=Population)
     proof: Proof = field(default_factory=Proof)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    threshold: float | None = None
+    """The risk from which one acts; groups are compared there."""
 
     @property
     def ages(self) -> tuple[float, float]:
@@ -204,6 +206,8 @@ class Card:
 
     def __post_init__(self) -> None:
         names = [i.name for i in self.inputs]
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise CardError("The risk from which one acts lies between 0 and 1", where=f"card {self.name}", found=self.threshold)
         if not names:
             raise CardError("A card needs inputs", where=f"card {self.name}")
         if len(names) != len(set(names)):

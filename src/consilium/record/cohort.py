@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -103,6 +103,32 @@ def cohort(events: pa.Table, question: Question) -> Cohort:
     never = {NOT_ASKED: found.untriggered - found.undated, NO_MOMENT: found.undated}
     excluded = {**{reason: n for reason, n in never.items() if n}, **dict(zip(why.tolist(), number.tolist(), strict=True))}
     return Cohort(tuple(asked[k] for k in kept), positive, excluded)
+
+
+def asked(events: pa.Table, question: Question) -> tuple[tuple[int, datetime], ...]:
+    """Who was asked and when, whether or not anybody knows the truth yet: what a running model has to answer.
+
+    Parameters and errors as for `cohort`.
+
+    Examples
+    --------
+    >>> from datetime import timedelta
+    >>> from consilium.core.events import table
+    >>> at = datetime(2026, 1, 1)
+    >>> arrived = table([{"subject_id": 1, "code": "ENCOUNTER//EMER", "time": at, "available": at}])
+    >>> len(asked(arrived, Question("ENCOUNTER//EMER", "LOINC//2524-7", (timedelta(0), timedelta(days=2)), positive_from=4.0)))
+    1
+    """
+    task = task_of(question)
+    if any(name not in events.schema.names for name in SCHEMA.names):
+        raise LawError("Events lack columns of the record", found=events.schema.names, expected=SCHEMA.names)
+    windows = {name: window for name, window in task.windows.items() if name not in (TARGET, "after")}
+    found = realise(events, replace(task, windows=windows, label=None))
+    rows = list(zip(found.subject.tolist(), found.place[ASKED].astype("datetime64[us]").tolist(), strict=True))
+    out = found.failed != KEPT
+    for who in _aged(events, question, rows, np.flatnonzero(~out)).values():
+        out |= who
+    return tuple(row for row, left in zip(rows, out, strict=True) if not left)
 
 
 def together(cohorts: Iterable[Cohort]) -> Cohort:

@@ -31,6 +31,7 @@ CARD = {
     "proof",
     "bar",
     "sources",
+    "threshold",
 }
 PROOF = {"kind", "folds", "site", "subgroups", "since", "by", "held", "share"}
 INPUT = {"name", "code", "unit", "window", "take", "required", "values", "label", "changeable"}
@@ -78,6 +79,7 @@ def read_card(path: Path) -> Card:
             parameters=dict(raw.get("parameters", {})),
             bar=_bar(raw["bar"], path),
             sources=tuple(raw["sources"]),
+            threshold=None if raw.get("threshold") is None else float(raw["threshold"]),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise CardError("The card lacks something or says it in a form not understood", where=str(path), found=repr(error)) from error

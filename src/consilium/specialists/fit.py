@@ -22,7 +22,8 @@ from consilium.models.served import ServedModel
 from consilium.models.uncertainty import fit_intervals
 from consilium.record import folds
 from consilium.specialists.cases import Cases, bedside_groups, cases
-from consilium.specialists.prove import INNER_FOLDS, SEED, assemble, held_out_words, parted, prove, report, train
+from consilium.specialists.dossier import apart, gather, keep_reference, write_dossier
+from consilium.specialists.prove import INNER_FOLDS, SEED, assemble, held_out_words, parted, prove, report, splits_of, train
 from consilium.specialists.roster import MODEL, PAGE, REPORT, TREE
 from consilium.specialists.scrutiny import scrutinised, scrutiny
 from consilium.validation import learner_result, measure, page, write_report
@@ -71,15 +72,18 @@ def fit_and_prove(
     *,
     limits: tuple[str, ...] = (),
     undated: str = "",
+    home: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Fitted, Report]:
-    """Prove every learner under the card's proof, train the seated one on all patients, and write model, report, page and tree.
+    """Prove every learner under the card's proof, train the seated one on all patients, and write model, report, dossier and tree.
 
     Where the proof holds patients out, learners are compared and the model is sealed without them; then they are shown to it, once.
-    `limits` is what the reader must know of the data; `undated` why they carry no dates, when the moments of asking are assumed.
+    `limits` is what the reader must know of the data; `undated` why they carry no dates, when the moments of asking are assumed;
+    `home` the specialist's folder, where the author's statements lie (by default `into`).
     `tree.svg` is the comparison's decision tree, trained on the patients the model was: not what speaks, but what people like to see.
     """
-    found = cases(card, _whole(events))
+    whole = _whole(events)
+    found = cases(card, whole)
     learned, held = parted(card, found)
     if undated:
         learned, held = replace(learned, period=undated), held and replace(held, period=undated)
@@ -94,13 +98,34 @@ def fit_and_prove(
         held = replace(held, excluded=found.excluded)
         proven = _held_against(fitted, held, proof.results, held_out_words(card), data, limits, made)
     write(proven, card, into)
+    progress("the dossier")
+    out_of_fold = proof.probabilities[card.learner]
+    shown, p = (learned, out_of_fold) if held is None else (held, fitted.model.probability(held.features.X))
+    keep_reference(card, shown, p, proven.model_sha256, into)
+    splits = list(splits_of(card, found)) if held is None else [apart(found, learned, held)]
+    facts = gather(
+        card,
+        proven,
+        shown,
+        p,
+        whole,
+        study="development",
+        dated=not undated,
+        splits=splits,
+        looked=found,
+        made=(learned, out_of_fold),
+        home=home or into,
+    )
+    write_dossier(facts, into)
     tree = learner("tree").fit(learned.features.X, learned.y)
     (into / TREE).write_text(tree.draw(learned.features.names, learned.features.units), encoding="utf-8")
     return fitted, proven
 
 
-def validate(fitted: Fitted, events: Iterable[pa.Table], data: str) -> Report:
-    """Hold a sealed model against patients it was not trained on.
+def validate(fitted: Fitted, events: Iterable[pa.Table], data: str, *, undated: str = "", into: Path | None = None) -> Report:
+    """Hold a sealed model against patients it was not trained on; with `into`, write report and dossier there.
+
+    `undated` says why the data carry no dates, when the moments of asking are assumed.
 
     Raises
     ------
@@ -108,18 +133,28 @@ def validate(fitted: Fitted, events: Iterable[pa.Table], data: str) -> Report:
         When the patients are the very ones the model was trained on.
     """
     card = fitted.card if fitted.card.proof.kind != "held_out" else replace(fitted.card, proof=Proof(subgroups=fitted.card.proof.subgroups))
-    found = cases(card, _whole(events))
+    whole = _whole(events)
+    found = cases(card, whole)
+    if undated:
+        found = replace(found, period=undated)
     if found.fingerprint == fitted.fingerprint:
         raise InputError(
             "A model cannot be validated on the patients it was trained on",
             where=data,
             do=f"give other patients, or run `consilium fit {fitted.card.name}`, which proves it by patients held out in turn",
         )
-    return _held_against(fitted, found, (), "the sealed model on patients it was not trained on", data, ())
+    proven = _held_against(fitted, found, (), "the sealed model on patients it was not trained on", data, ())
+    if into:
+        write(proven, card, into)
+        p = fitted.model.probability(found.features.X)
+        facts = gather(card, proven, found, p, whole, study="evaluation", dated=not undated, home=fitted.folder, developed_on=fitted.data)
+        write_dossier(facts, into)
+    return proven
 
 
 def write(proven: Report, card: Card, into: Path) -> None:
-    """Write report.json and report.html into a folder."""
+    """Write report.json and report.html into a folder; made when absent."""
+    into.mkdir(parents=True, exist_ok=True)
     write_report(into / REPORT, proven)
     (into / PAGE).write_text(page(proven, card_title=card.title["en"], card=card), encoding="utf-8")
 

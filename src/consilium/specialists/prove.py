@@ -17,7 +17,7 @@ from consilium.models import LEARNERS, MOST_ROWS, learner
 from consilium.models.calibration import Calibration, fit_calibration
 from consilium.models.conformal import Sets, fit_sets
 from consilium.models.odds import probability_of
-from consilium.record import drawn, folds, forward, held_out, site_folds
+from consilium.record import Fold, drawn, folds, forward, held_out, site_folds
 from consilium.specialists.cases import Cases, bedside_groups, some
 from consilium.specialists.scrutiny import FAITHFUL_ROWS, a_few, faithfulness, reasons_of, scrutinised
 from consilium.validation import Measures, learner_result, measure, missing_share
@@ -101,7 +101,7 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
         Told what is being fitted.
     """
     X, y = found.features.X, found.y
-    splits = list(_splits(card, found))
+    splits = list(splits_of(card, found))
     groups = bedside_groups(found.groups)
     probabilities, results = {}, []
     answers, faithful = np.zeros((len(y), 2), dtype=np.bool_), []
@@ -211,7 +211,8 @@ def assemble(
     return replace(draft, shortfalls=card.bar.shortfalls(draft))
 
 
-def _splits(card: Card, found: Cases) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def splits_of(card: Card, found: Cases) -> Iterator[Fold]:
+    """What is learned from and proven on, part by part, as the card's proof says."""
     if card.proof.kind == "site":
         yield from site_folds(found.groups["site"], subjects=found.subjects)
     else:

@@ -42,15 +42,14 @@ def page(report: Report, *, card_title: str, language: str = "en", card: Card | 
     InputError
         When the language is not known.
     """
-    words = _words().get(language) if language in ("en", "zh") else None
+    words = phrases().get(language) if language in ("en", "zh") else None
     if words is None:
         raise InputError("The page is not written in this language", found=language, expected=("en", "zh"))
-    template = _template()
     share = report.events / report.n
     seated = next((c for c in report.comparisons if c.learner == report.learner), None)
     learners = sorted(report.comparisons, key=lambda c: (c is not seated, -c.auroc.value))
     bar = card.bar.auroc_low if card else None
-    html: str = template.render(
+    html: str = template().render(
         report=report,
         card=card,
         title=card_title,
@@ -68,7 +67,7 @@ def page(report: Report, *, card_title: str, language: str = "en", card: Card | 
         label=partial(_label, card, language),
         said=partial(_said, language=language),
         named=partial(_named, language=language),
-        estimate=_estimate(words),
+        estimate=estimated(words),
         number=number,
         plots=plots,
     )
@@ -87,7 +86,8 @@ def number(value: float, places: int = 3) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 
-def _estimate(words: Mapping[str, Any]) -> Callable[..., Any]:
+def estimated(words: Mapping[str, Any]) -> Callable[..., Any]:
+    """How an estimate and its interval are shown."""
     from markupsafe import Markup
 
     def estimate(found: Estimate, places: int = 3) -> Markup:
@@ -132,13 +132,13 @@ def _label(card: Card | None, language: str, name: str) -> str:
 
 def _named(name: str, *, language: str) -> str:
     """A subgroup's name in the reader's language, part by part."""
-    names = _words()["names"]
+    names = phrases()["names"]
     return ": ".join(names.get(part, {}).get(language, part) for part in name.split(": "))
 
 
 def _said(sentence: str, *, language: str) -> str:
     """A sentence of another module in the reader's language, where it is known."""
-    for known in _words()["sentences"]:
+    for known in phrases()["sentences"]:
         found = re.fullmatch(known["sent"], sentence)
         if found:
             parts = {key: _named(text, language=language) if key == "name" else text for key, text in found.groupdict().items()}
@@ -147,16 +147,18 @@ def _said(sentence: str, *, language: str) -> str:
 
 
 @cache
-def _words() -> dict[str, Any]:
+def phrases() -> dict[str, Any]:
+    """What the page says, by language, and names and sentences of other modules."""
     text = files("consilium.validation").joinpath("words.yaml").read_text(encoding="utf-8")
     words: dict[str, Any] = yaml.safe_load(text)
     return words
 
 
 @cache
-def _template() -> Any:
+def template(name: str = "page.html.j2") -> Any:
+    """A template of this room, escaping all that is put into it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("consilium.validation", ".")
     pages = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader)
-    return pages.get_template("page.html.j2")
+    return pages.get_template(name)
