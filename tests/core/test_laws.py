@@ -18,7 +18,9 @@ from consilium.core import (
     Features,
     Input,
     Opinion,
+    Part,
     Patient,
+    Points,
     Question,
     Report,
     Seat,
@@ -183,3 +185,13 @@ def test_sex_that_contradicts_itself_is_unknown():
     assert sex(patient("GENDER//F", "GENDER//M")) is None
     assert sex(patient("MEDS_BIRTH")) is None
     assert age(patient("GENDER//F")) is None
+
+
+def test_points_that_are_a_range_name_what_is_missing():
+    source = SOURCE
+    part = Part("pulse", 0, 3)
+    with pytest.raises(LawError, match="names what is missing"):
+        Points("s", "S", 0, 3, 0, 3, (part,), "", source)
+    with pytest.raises(LawError, match="least first"):
+        Points("s", "S", 3, 2, 0, 3, (part,), "", source)
+    assert not Points("s", "S", 0, 3, 0, 3, (Part("pulse", 0, 3, missing=("pulse",)),), "", source).complete

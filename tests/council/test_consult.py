@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import consilium
 from consilium.cli.verbs import example_ward
+from consilium.core import Patient
 from consilium.core.errors import InputError, NotFoundError, TimeError
 from consilium.core.events import table
 from consilium.council import consult
@@ -127,3 +129,31 @@ def test_a_unit_that_does_not_convert_silences_only_who_needs_it(ward):
     heard = consult(type(patient)(patient.id, patient.as_of, table([*rows, stray, nucleus])))
     heart, breast = sorted(heard.opinions, key=lambda o: o.specialist != "heart_disease")
     assert "'m'" in heart.abstained and "not made for this patient" in breast.abstained.lower()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_scores_are_a_range_where_something_is_missing_and_name_it(ward, language):
+    heard = consult(ward.patient("guadalupe-reyes"), language=language)
+    scores = {s.score: s for s in heard.scores}
+    assert set(scores) == {"news2", "qsofa", "sofa"}
+    assert (scores["qsofa"].least, scores["qsofa"].greatest) == (3, 3) and scores["qsofa"].complete
+    news2 = scores["news2"]
+    assert (news2.least, news2.greatest, news2.highest) == (17, 19, 20)
+    oxygen = next(part for part in news2.parts if part.missing)
+    assert (oxygen.least, oxygen.greatest) == (0, 2)
+    assert oxygen.missing == {"en": ("supplemental oxygen", "oxygen flow"), "zh": ("吸氧", "吸氧流量")}[language]
+    assert all(s.source.url and s.meaning for s in heard.scores)
+
+
+def test_a_score_is_not_used_where_it_must_not_be(ward):
+    mother = ward.patient("guadalupe-reyes")
+    pregnant = {"subject_id": mother.events["subject_id"][0].as_py(), "code": "CONDITION//SNOMED//77386006"}
+    at = mother.as_of - timedelta(hours=1)
+    rows = pa.concat_tables([mother.events, table([{**pregnant, "time": at, "available": at}])])
+    assert "news2" not in {s.score for s in consult(Patient(mother.id, mother.as_of, rows)).scores}
+    assert "sofa" in {s.score for s in consult(Patient(mother.id, mother.as_of, rows)).scores}
+
+
+def test_no_score_is_raised_by_a_chart_without_vital_signs(ward):
+    for name in ("amara-okafor", "kenji-moriyama"):
+        assert all(s.score not in ("qsofa", "sofa", "curb65", "wells_pe") for s in consult(ward.patient(name)).scores)

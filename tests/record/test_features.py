@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from consilium.core.card import Input
 from consilium.core.errors import CardError, LawError, TimeError, UnitError
+from consilium.core.events import table
 from consilium.core.patient import completed_years
 from consilium.record import features
 
@@ -217,3 +218,23 @@ def test_questions_that_make_no_sense_are_refused() -> None:
         features(events([]).drop_columns(["available"]), [lab()], [(1, DAY)])
     with pytest.raises(CardError, match="not from both"):
         one([], Input("x", (LAB,), "1", of_code={LAB: 1.0}, of_text={"y": 1.0}), DAY)
+
+
+def test_an_answer_may_be_said_by_what_it_begins_with() -> None:
+    day = datetime(2026, 1, 3)
+    said = ["RFV//10501", "RFV//10502", "RFV//14150", "RFV//9", None, "RFV//1"]
+    events = table(
+        [
+            {"subject_id": 1, "time": day, "available": day, "code": "REASON", "text_value": text, "source_id": str(n)}
+            for n, text in enumerate(said)
+        ]
+    )
+    inputs = [
+        Input("pain", ("REASON",), "1", "count", of_text={"RFV//1050*": 1}),
+        Input("one", ("REASON",), "1", "count", of_text={"RFV//10502": 1}),
+        Input("any", ("REASON",), "1", "max", of_text={"RFV//1*": 1, "RFV//14*": 2, "RFV//10501": 3}),
+        Input("none", ("REASON",), "1", "count", of_text={"RFV//2*": 1}),
+    ]
+    assert features(events, inputs, [(1, day)]).X.tolist() == [[2, 1, 3, 0]]
+    assert features(events.slice(1), inputs, [(1, day)]).X.tolist() == [[1, 1, 2, 0]]
+    assert features(events.slice(3), inputs, [(1, day)]).X.tolist() == [[0, 0, 1, 0]]

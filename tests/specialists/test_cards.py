@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from consilium.core.errors import CardError, NotFoundError
+from consilium.knowledge import shelf
 from consilium.specialists.card_file import read_card
 from consilium.specialists.roster import folder_of
 
@@ -91,3 +92,18 @@ def test_a_proof_forward_in_time_is_read(written):
     path = written(lambda c: c.update(proof={"kind": "held_out", "since": "2022-01-01", "subgroups": ["sex"]}, parameters={"C": 0.1}))
     card = read_card(path)
     assert (card.proof.since.year, card.proof.subgroups, card.parameters) == (2022, ("sex",), {"C": 0.1})
+
+
+def test_a_grouping_makes_an_input_of_each_group(written):
+    entry = {"name": "complaint", "code": "CONSILIUM//reason-for-visit", "unit": "1", "window": "24h", "each_of": "presenting_complaints"}
+    inputs = [i for i in read_card(written(lambda c: c["inputs"].append(entry))).inputs if i.name.startswith("complaint_")]
+    assert len(inputs) == len(shelf().groups["presenting_complaints"])
+    pain = next(i for i in inputs if i.name == "complaint_chest_pain")
+    assert (pain.take, pain.of_text["SNOMED//29857009"], pain.label["zh"]) == ("count", 1.0, "胸痛")
+
+
+@pytest.mark.parametrize(("change", "message"), [({"each_of": "weather"}, "no such grouping"), ({"take": "last"}, "brings its own")])
+def test_a_grouping_that_is_not_there_is_refused(written, change, message):
+    entry = {"name": "x", "code": "CONSILIUM//reason-for-visit", "unit": "1", "each_of": "presenting_complaints", **change}
+    with pytest.raises(CardError, match=message):
+        read_card(written(lambda c: c["inputs"].append(entry)))

@@ -291,7 +291,8 @@ def training_data(folder: Path, data: HasEvents | Path | None) -> Iterator[tuple
     if "about" not in said:
         raise InputError("The specialist has no data.yaml", where=folder.name, do="give a record with --record")
     with tempfile.TemporaryDirectory(prefix="consilium-") as temporary:
-        yield ingest(_files(data, said), Path(temporary) / "record", mapping=mapping), said["name"]
+        files = _files(data, said)
+        yield ingest(files, Path(temporary) / "record", mapping=said["about"].get("mapping", mapping)), said["name"]
 
 
 def _files(data: Path | None, said: dict[str, Any]) -> list[Path]:
@@ -306,10 +307,12 @@ def _files(data: Path | None, said: dict[str, Any]) -> list[Path]:
 
         return [Path(str(files(about["package"]).joinpath(about["file"])))]
     if data.is_dir():
-        found = sorted(data.rglob(Path(about["file"]).name))
-        if not found:
-            raise InputError("The folder does not hold the file", where=str(data), expected=about["file"], do="unzip the data set first")
-        return found[:1]
+        names = about["file"] if isinstance(about["file"], list) else [about["file"]]
+        found = [sorted(data.rglob(Path(name).name))[:1] for name in names]
+        lacking = [name for name, paths in zip(names, found, strict=True) if not paths]
+        if lacking:
+            raise InputError("The folder does not hold the file", where=str(data), expected=lacking, do="unzip the data set first")
+        return [path for paths in found for path in paths]
     return [data]
 
 

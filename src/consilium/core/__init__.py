@@ -7,6 +7,7 @@ from consilium.core.events import AS_SENT, SCHEMA, Batch, Reject
 from consilium.core.features import Features
 from consilium.core.opinion import Evidence, Opinion
 from consilium.core.patient import Patient
+from consilium.core.points import Part, Points
 from consilium.core.report import (
     CalibrationPoint,
     Development,
@@ -23,6 +24,6 @@ from consilium.core.source import Source
 
 __all__ = [
     "AS_SENT", "SCHEMA", "Absence", "Advice", "Bar", "Batch", "CalibrationPoint", "Card", "Consultation", "Development", "Estimate",
-    "Evidence", "Features", "IncidencePoint", "Input", "LearnerResult", "Missing", "NetBenefitPoint", "Opinion", "Patient", "Population",
-    "Proof", "Question", "Reject", "Report", "Seat", "Source", "Subgroup", "SurvivalProof",
+    "Evidence", "Features", "IncidencePoint", "Input", "LearnerResult", "Missing", "NetBenefitPoint", "Opinion", "Part", "Patient",
+    "Points", "Population", "Proof", "Question", "Reject", "Report", "Seat", "Source", "Subgroup", "SurvivalProof",
 ]  # fmt: skip

@@ -41,7 +41,8 @@ class Input:
     of_code : mapping of str to float
         Value that each code stands for, where the code itself is the answer (`{GENDER//M: 1, GENDER//F: 0}`).
     of_text : mapping of str to float
-        Value that each coded answer stands for (`{SNOMED//429559004: 1}`); an answer not listed is not observed.
+        Value that each coded answer stands for (`{SNOMED//429559004: 1}`; `stem*` for all answers that begin so, the longest stem that
+        fits counting); an answer not listed is not observed.
     label : mapping of str to str
         Name for people, by language; empty to use the code's own.
     changeable : str

@@ -8,6 +8,7 @@ from datetime import datetime
 from consilium.core.advice import Advice
 from consilium.core.errors import LawError
 from consilium.core.opinion import Opinion
+from consilium.core.points import Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Consultation:
     """The council's answer.
 
     Opinions come ranked, abstentions last; `missing` says what to ask or measure next; `absent` who kept silent, and why.
-    `language` is the language its sentences are written in (`en` or `zh`).
+    `scores` are the bedside scores that the chart raises. `language` is the language its sentences are written in (`en` or `zh`).
     """
 
     patient_id: str
@@ -46,6 +47,7 @@ class Consultation:
     absent: tuple[Absence, ...]
     language: str = "en"
     notes: tuple[str, ...] = ()
+    scores: tuple[Points, ...] = ()
 
     def __post_init__(self) -> None:
         heard = [o.specialist for o in self.opinions] + [a.specialist for a in self.absent]

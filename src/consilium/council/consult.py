@@ -16,6 +16,7 @@ from consilium.core.features import Features
 from consilium.core.opinion import Opinion
 from consilium.core.patient import Patient, age, sex
 from consilium.council.advise import advise
+from consilium.council.bedside import bedside
 from consilium.council.chart import chart
 from consilium.council.phrase import Phrases, phrases
 from consilium.council.weigh import weigh
@@ -72,9 +73,12 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
         missing.extend(examination.missing)
         told.extend(examination.notes)
     ranked = weigh(opinions)
-    advice, notes = advise(chart(patient, shelf), ranked, shelf, voice)
+    held = chart(patient, shelf)
+    advice, notes = advise(held, ranked, shelf, voice)
     doubts = tuple(_doubted(doubt, voice) for doubt in input_quality(patient, used, shelf))
-    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, (*told, *doubts, *notes))
+    said = (*told, *doubts, *notes)
+    scores = bedside(patient, held, shelf, voice)
+    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, said, scores)
 
 
 def _limits(patient: Patient, shelf: Shelf, code: str, unit: str) -> tuple[float | None, float | None] | None:

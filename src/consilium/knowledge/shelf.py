@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,8 +13,10 @@ from consilium.core.source import Source
 from consilium.knowledge.allergies import Allergies, read_allergies
 from consilium.knowledge.concept import Concept, Range, read_codes, read_ranges
 from consilium.knowledge.drugs import Drugs, read_drugs
+from consilium.knowledge.groups import Group, read_groups
 from consilium.knowledge.guidelines import Guideline, read_guidelines
 from consilium.knowledge.interactions import Interactions, read_interactions
+from consilium.knowledge.scores import Score, read_scores
 from consilium.knowledge.table import read_yaml
 from consilium.knowledge.units import Units, read_units
 
@@ -38,6 +40,10 @@ class Shelf:
         The bibliography, by the key that every row cites.
     drugs, allergies, interactions, guidelines
         What drugs contain, what an allergy speaks against, what does harm together, and what is recommended.
+    scores : mapping of str to Score
+        Bedside scores by name.
+    groups : mapping of str to mapping of str to Group
+        Groupings of coded answers, each with its groups by name.
     """
 
     codes: Mapping[str, Concept]
@@ -48,6 +54,8 @@ class Shelf:
     allergies: Allergies
     interactions: Interactions
     guidelines: tuple[Guideline, ...]
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
 
     def plausible(self, code: str) -> tuple[float | None, float | None]:
         """The widest limits within which a value of `code` can be true, in its canonical unit; None where there is none.
@@ -110,6 +118,8 @@ def open_shelf(folder: Path) -> Shelf:
         allergies=allergies,
         interactions=read_interactions(folder / "interactions.csv", sources, drugs),
         guidelines=read_guidelines(folder / "guidelines", sources, frozen, drugs),
+        scores=read_scores(folder / "scores", sources, frozen),
+        groups=read_groups(folder / "groups", sources),
     )
 
 

@@ -17,7 +17,7 @@ from consilium.core.errors import LawError, TimeError, UnitError
 from consilium.core.events import SCHEMA
 from consilium.core.features import Features
 from consilium.record.known import NEVER, UNDATED, known_from, microseconds
-from consilium.record.plan import BIRTHS, BY_CODE, BY_TEXT, NUMBER, PLAIN, WHOLE_LIFE, Factors, Plan, plan
+from consilium.record.plan import BIRTHS, BY_CODE, BY_TEXT, NUMBER, PLAIN, WHOLE_LIFE, Factors, Plan, found, plan
 
 LAST, FIRST, MAX, MIN, MEAN, COUNT, AGE = (TAKES.index(t) for t in ("last", "first", "max", "min", "mean", "count", "age"))
 Ints = NDArray[np.int64]
@@ -197,8 +197,9 @@ def _values(events: pa.Table, layout: Plan, event: Ints, pair: Ints, r: Ints) ->
         value[own] = layout.pair_value[pair[own]]
     if BY_TEXT in layout.kind:
         own = kind == BY_TEXT
-        answer = pc.fill_null(pc.index_in(events["text_value"], layout.answers), -1).to_numpy()
-        value[own] = layout.answer_value[r[own], answer[event[own]]]
+        said_of, of_event = np.unique(event[own], return_inverse=True)
+        answer = found(events["text_value"].take(pa.array(said_of)), layout.answers)
+        value[own] = layout.answer_value[r[own], answer[of_event]]
         said[own] = pc.is_valid(events["text_value"]).to_numpy()[event[own]]
     if NUMBER in layout.kind:
         own = kind == NUMBER

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from consilium.core.card import TAKES, Input
@@ -16,6 +17,9 @@ from consilium.core.errors import CardError
 
 Factors = Mapping[tuple[str, str, str], tuple[float, float]]
 """Scale and offset by (code, unit found, unit wanted): wanted = found * scale + offset; an empty code stands for any code."""
+
+ANY = "*"
+"""At the end of a coded answer: whatever follows."""
 
 NUMBER, BY_CODE, BY_TEXT, PLAIN, BIRTHS = range(5)
 """Where a value comes from: the number, what the code stands for, what the answer stands for, nowhere (counts), or the date (ages)."""
@@ -46,7 +50,7 @@ class Plan:
     kind, widest : int64 arrays of shape (r,)
         Where each reading's value comes from, and position of the widest window that it is asked for.
     answers : array of large_string, length a
-        Every coded answer that an input lists, each once.
+        Every coded answer that an input lists, each once; `stem*` is all that begin with the stem.
     answer_value : float64 array of shape (r, a + 1)
         What each answer stands for; NaN where not listed, and in the last column.
     units : array of string, length u
@@ -98,8 +102,10 @@ def plan(inputs: Sequence[Input], factors: Factors) -> Plan:
     answers = {a: k for k, a in enumerate(sorted({a for i in first for a in i.of_text}))}
     answer_value = np.full((len(first), len(answers) + 1), np.nan)
     for n, i in enumerate(first):
-        for answer, value in i.of_text.items():
-            answer_value[n, answers[answer]] = value
+        for answer, column in answers.items():
+            listed = _listed(answer.removesuffix(ANY), i.of_text)
+            if answer in i.of_text or listed:
+                answer_value[n, column] = i.of_text[answer if answer in i.of_text else listed]
     units, scale, offset = _conversions(first, pairs, factors)
     return Plan(
         inputs=tuple(inputs),
@@ -131,6 +137,24 @@ def _length(i: Input) -> int:
     if i.window is None or i.take == "age":
         return int(WHOLE_LIFE)
     return i.window // timedelta(microseconds=1)
+
+
+def found(texts: pa.Array, answers: pa.Array) -> NDArray[np.int64]:
+    """Position in `answers` of each text: itself, else the longest stem that it begins with, else -1."""
+    at: NDArray[np.int64] = pc.fill_null(pc.index_in(texts, answers), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    stems = {answer: place for place, answer in enumerate(answers.to_pylist()) if answer.endswith(ANY)}
+    if not stems:
+        return at
+    open_ = pc.dictionary_encode(texts.filter(pa.array(at < 0)))
+    open_ = open_.combine_chunks() if isinstance(open_, pa.ChunkedArray) else open_
+    by_stem = np.array([stems.get(_listed(text, stems), -1) for text in open_.dictionary.to_pylist()] + [-1], dtype=np.int64)
+    at[at < 0] = by_stem[pc.fill_null(open_.indices, len(by_stem) - 1).to_numpy(zero_copy_only=False)]
+    return at
+
+
+def _listed(text: str, answers: Mapping[str, object]) -> str:
+    """The longest `stem*` of the answers that the text begins with; empty when none."""
+    return max((a for a in answers if a.endswith(ANY) and text.startswith(a.removesuffix(ANY))), key=len, default="")
 
 
 def _kind(i: Input) -> int:

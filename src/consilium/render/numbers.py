@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from consilium.core.points import Points
 from consilium.council.quantity import MINUS, number
 from consilium.council.quantity import percent as whole_percent
 from consilium.council.quantity import quantity as written
@@ -99,3 +100,21 @@ def minute(moment: datetime) -> str:
     '2026-01-03 08:00 UTC'
     """
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def span(least: float, greatest: float) -> str:
+    """Points, or the least and the greatest possible.
+
+    Examples
+    --------
+    >>> span(3.0, 3.0), span(0.0, 1.5), span(-2.0, 1.0)
+    ('3', '0–1.5', '−2–1')
+    """
+    return number(least) if least == greatest else f"{number(least)}–{number(greatest)}"
+
+
+def total(points: Points, words: Words) -> str:
+    """The points of a score in words, with the highest that can be had."""
+    if points.complete:
+        return words.say("points", n=number(points.least), most=number(points.highest))
+    return words.say("points_range", low=number(points.least), high=number(points.greatest), most=number(points.highest))

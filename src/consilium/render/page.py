@@ -236,6 +236,8 @@ def _render(template: str, speech: Words, facts: Mapping[str, Any]) -> str:
         "percent": functools.partial(numbers.percent, words=speech),
         "natural": functools.partial(numbers.natural, words=speech),
         "interval": functools.partial(numbers.interval, words=speech),
+        "scored": functools.partial(numbers.total, words=speech),
+        "span": numbers.span,
         "title_of": lambda who: names.title(who, facts.get("titles", {})),
     }
     return _environment().get_template(template).render(**spoken, **facts)

@@ -16,8 +16,9 @@ from rich.text import Text
 from consilium.core.advice import Advice
 from consilium.core.consultation import Consultation
 from consilium.core.opinion import Evidence, Opinion
+from consilium.core.points import Points
 from consilium.render.names import name, plain, title, titles_for
-from consilium.render.numbers import day, interval, minute, natural, percent, weight
+from consilium.render.numbers import day, interval, minute, natural, percent, span, total, weight
 from consilium.render.reasons import SHOWN, finding, label, reasons, when
 from consilium.render.words import Words, words
 
@@ -87,6 +88,7 @@ def _parts(c: Consultation, shelf: Shelf, words: Words, limit: int | None, title
     silent = [(o.specialist, o.abstained) for o in c.opinions if o.abstained is not None]
     parts += _section(words.say("abstained"), [_line("○ ", title(who, titles), plain(why or "")) for who, why in silent])
     parts += _section(words.say("advice"), [Padding(_advice(a, words), (min(n, 1), 0, 0, 0)) for n, a in enumerate(c.advice)])
+    parts += _section(words.say("scores"), [_points(points, words) for points in c.scores])
     wanted = [
         _line(
             "? ",
@@ -173,6 +175,21 @@ def _bar(probability: float, low: float, high: float) -> Text:
         else:
             bar.append("━" if first <= cell <= last else "─", style="cyan" if first <= cell <= last else "dim")
     return bar
+
+
+def _points(points: Points, words: Words) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(ratio=1)
+    for part in points.parts:
+        said = "; ".join(
+            plain(x) for x in (part.found, words.say("points_missing", names=", ".join(part.missing)) if part.missing else "") if x
+        )
+        grid.add_row(Text(span(part.least, part.greatest)), Text(f"{plain(part.name)}: {said}" if said else plain(part.name), style="dim"))
+    head = Text(f"{plain(points.title)}  ", style="bold")
+    head.append(total(points, words), style="bold cyan")
+    cited = Text(plain(f"{words.say('source')}: {points.source.name} · {points.source.url}"), style="dim")
+    return Padding(Group(head, Padding(Group(Text(plain(points.meaning)), grid, cited), (0, 0, 0, 3))), (0, 0, 1, 0))
 
 
 def _advice(a: Advice, words: Words) -> RenderableType:

@@ -12,6 +12,7 @@ import yaml
 from consilium.core.card import Bar, Card, Input, Population, Proof
 from consilium.core.duration import duration
 from consilium.core.errors import CardError, NotFoundError
+from consilium.knowledge import shelf
 from consilium.specialists.question_file import read_question
 
 CARD = {
@@ -34,7 +35,7 @@ CARD = {
     "threshold",
 }
 PROOF = {"kind", "folds", "site", "subgroups", "since", "by", "held", "share"}
-INPUT = {"name", "code", "unit", "window", "take", "required", "values", "label", "changeable"}
+INPUT = {"name", "code", "unit", "window", "take", "required", "values", "each_of", "label", "changeable"}
 
 
 def read_card(path: Path) -> Card:
@@ -88,6 +89,8 @@ def read_card(path: Path) -> Card:
 def _inputs(entry: Mapping[str, Any], path: Path) -> list[Input]:
     where = f"{path}, input {entry.get('name')!r}"
     _known(entry, INPUT, where)
+    if "each_of" in entry:
+        return _each_of(entry, where)
     code = entry["code"]
     of_code = {c: float(v) for c, v in code.items()} if isinstance(code, Mapping) else {}
     codes = tuple(code) if isinstance(code, (Mapping, list)) else (code,)
@@ -107,6 +110,27 @@ def _inputs(entry: Mapping[str, Any], path: Path) -> list[Input]:
             changeable={True: "either", False: ""}.get(entry.get("changeable", ""), entry.get("changeable", "")),
         )
         for take in (takes if several else [takes])
+    ]
+
+
+def _each_of(entry: Mapping[str, Any], where: str) -> list[Input]:
+    """One input for each group of a grouping on the shelf: how many events carry an answer of that group (0 where none does)."""
+    groups = shelf().groups.get(str(entry["each_of"]))
+    if groups is None:
+        raise CardError("There is no such grouping", where=where, found=entry["each_of"], expected=sorted(shelf().groups))
+    if set(entry) & {"values", "take", "label", "required"}:
+        raise CardError("A grouping counts, and brings its own values and names", where=where, found=sorted(entry))
+    return [
+        Input(
+            name=f"{entry['name']}_{name}",
+            codes=(entry["code"],),
+            unit=str(entry["unit"]),
+            take="count",
+            window=None if entry.get("window", "ever") == "ever" else duration(entry["window"]),
+            of_text=dict.fromkeys(group.codes, 1.0),
+            label=group.label,
+        )
+        for name, group in groups.items()
     ]
 
 
