@@ -119,3 +119,17 @@ def test_no_task_and_no_such_engine(ward: Record) -> None:
     assert list(run([], engine="spark")) == []
     with pytest.raises(RecordError, match="no such engine"):
         list(over_shards(everything, ward, engine="dask"))
+
+
+def test_a_specialist_says_there_what_it_says_here(tmp_path: Path) -> None:
+    import consilium as c
+    from consilium.cli.verbs import example_ward
+
+    record = c.ingest(example_ward() / "*.json", tmp_path / "ward")
+    here = c.score("breast_mass", record, tmp_path / "here")
+    there = c.score("breast_mass", record, tmp_path / "there", engine="spark")
+    assert here.counts == there.counts and here.counts["answered"] > 0
+    for a, b in zip(here.files, there.files, strict=True):
+        assert a.read_bytes() == b.read_bytes()
+    c.score("breast_mass", record, tmp_path / "scores.parquet", engine="spark")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["here", "scores.parquet", "there", "ward"]

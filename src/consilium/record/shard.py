@@ -56,7 +56,7 @@ def parts(path: Path, rows: int = PART_ROWS) -> Iterator[pa.Table]:
     with file:
         for group in range(file.num_row_groups):
             with reading(path):
-                waiting.append(file.read_row_group(group))
+                waiting.append(file.read_row_group(group, use_threads=False))  # a worker is one thread of work
             held += waiting[-1].num_rows
             if held < rows:
                 continue
