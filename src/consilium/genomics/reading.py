@@ -9,6 +9,7 @@ from pathlib import Path
 
 from consilium.genomics.conform import Breach, breaches
 from consilium.genomics.diplotype import Diplotype, from_outside
+from consilium.genomics.drug_advice import DrugAdvice, drug_advice
 from consilium.genomics.pharmacogenomics import build_of, call_all
 from consilium.genomics.polygenic import Polygenic, score
 from consilium.genomics.scoring import read_scoring
@@ -29,6 +30,8 @@ class Reading:
         Which file and sample, and the genome build, with what told it (`told_by`).
     genes : tuple of Diplotype
         The pharmacogenes, by name.
+    drugs : tuple of DrugAdvice
+        What guidelines say of drugs, by drug.
     scores : tuple of Polygenic
         Polygenic scores, in the order asked.
     breaches : tuple of Breach
@@ -42,6 +45,7 @@ class Reading:
     build: str
     told_by: str
     genes: tuple[Diplotype, ...] = field(default=())
+    drugs: tuple[DrugAdvice, ...] = ()
     scores: tuple[Polygenic, ...] = ()
     breaches: tuple[Breach, ...] = ()
     absent_is_reference: bool = False
@@ -92,4 +96,4 @@ def read_genome(
     build, told_by = build_of(file, build)
     scores = tuple(score(file, read_scoring(path, build)) for path in scoring)
     broken = tuple(itertools.islice(breaches(path), BREACHES))
-    return Reading(file.path.name, who, build, told_by, genes, scores, broken, absent_is_reference)
+    return Reading(file.path.name, who, build, told_by, genes, drug_advice(genes), scores, broken, absent_is_reference)

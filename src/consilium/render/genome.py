@@ -15,6 +15,7 @@ from rich.text import Text
 
 from consilium.genomics.diplotype import UNASSIGNED, Diplotype
 from consilium.genomics.reading import Reading
+from consilium.knowledge.drug_guidance import Guidance
 from consilium.knowledge.pharmacogenes import pharmacogenes
 from consilium.render.words import HERE, Words
 
@@ -47,6 +48,8 @@ def genome_text(reading: Reading, *, language: str = "en", color: bool = True, w
     for called in reading.genes:
         table.add_row(*_row(called, say))
     console.print(table)
+    if reading.drugs:
+        console.print(_drugs(reading, say))
     for found in reading.scores:
         report, reason = found.reports[0], found.refused[0]
         words = (
@@ -84,6 +87,22 @@ def genome_json(reading: Reading) -> bytes:
         "absent_is_reference": reading.absent_is_reference,
         "breaches": [asdict(breach) for breach in reading.breaches],
         "genes": genes,
+        "drugs": [
+            {
+                "drug": a.guidance.drug,
+                "action": a.guidance.action,
+                "dose": list(a.guidance.dose) if a.guidance.dose else None,
+                "limit": {"value": a.guidance.limit[0], "unit": a.guidance.limit[1]} if a.guidance.limit else None,
+                "monitor": a.guidance.monitor,
+                "population": a.guidance.population or None,
+                "because": dict(a.because),
+                "probability": a.probability,
+                "strength": a.guidance.strength or None,
+                "pmid": list(a.guidance.pmid),
+                "source": a.guidance.source,
+            }
+            for a in reading.drugs
+        ],
         "scores": {
             found.scoring: {
                 "sum": None if found.refused[0] else float(found.sums[0]),
@@ -117,6 +136,45 @@ def _row(called: Diplotype, say: Any) -> tuple[Text, ...]:
         Text("" if called.outside else f"{seen}/{total}", "yellow" if seen < total else ""),
         Text(tail, "dim"),
     )
+
+
+def _drugs(reading: Reading, say: Any) -> Table:
+    """One row for each drug and piece of advice; what is only possible says how probable it is."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("drug", "advice", "because", "by"):
+        table.add_column(say(column), overflow="fold")
+    for drug in dict.fromkeys(a.guidance.drug for a in reading.drugs):
+        shown: dict[tuple[str, str], list[Guidance]] = {}
+        for a in reading.drugs:
+            if a.guidance.drug == drug:
+                because = ", ".join(f"{gene} {means}" for gene, means in a.because.items() if means)
+                key = (
+                    guidance_words(a.guidance, say),
+                    because if a.probability == 1 else say("possible_by", p=_percent(a.probability), why=because),
+                )
+                shown.setdefault(key, []).append(a.guidance)
+        for i, ((words, because), rows) in enumerate(shown.items()):
+            by = ", ".join(dict.fromkeys(f"{r.source.upper()}{f' ({r.strength})' if r.strength else ''}" for r in rows))
+            strong = rows[0].action in ("avoid", "alternative")
+            table.add_row(Text(drug if i == 0 else "", "bold"), Text(words, "red" if strong else ""), Text(because, "dim"), Text(by, "dim"))
+    return table
+
+
+def guidance_words(row: Guidance, say: Any) -> str:
+    """A guideline row as one phrase, composed from its structure."""
+    parts = [say(f"do_{row.action}")]
+    if row.dose:
+        least, most = (f"{100 * x:g}" for x in row.dose)
+        dose = say("dose_one", share=least) if least == most else say("dose_range", least=least, most=most)
+        parts.append(say("if_needed", dose=dose) if row.action in ("avoid", "alternative") else dose)
+    if row.limit:
+        parts.append(say("dose_limit", value=f"{row.limit[0]:g}", unit=row.limit[1]))
+    if row.monitor and row.action != "monitor":
+        parts.append(say("do_monitor_too"))
+    words: str = say("comma").join(parts)
+    if row.population not in ("", "general"):
+        words += f" [{row.population}]"
+    return words
 
 
 def _percent(p: float) -> str:
