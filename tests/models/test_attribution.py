@@ -10,6 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from consilium.core.errors import ModelError
 from consilium.models import LEARNERS, learner
 from consilium.models.attribution import explainer
+from consilium.models.lookup import Lookup
 from consilium.models.odds import log_odds_of
 from consilium.models.permutation import against_median, walk
 from consilium.models.tree import grown
@@ -68,20 +69,25 @@ def test_an_input_that_never_varied_weighs_nothing(workshop, name):
     np.testing.assert_allclose(given.weights[:, 4], 0.0, atol=1e-12)
 
 
+WAYS = [Boxes.of, lambda trees: Lookup.of(trees, 6)]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["leaf by leaf", "looked up"])
 @pytest.mark.parametrize("seed", range(3))
-def test_tree_shapley_values_equal_those_by_enumeration(seed):
+def test_tree_shapley_values_equal_those_by_enumeration(seed, way):
     data = gaps(300, seed)
     forest = RandomForestClassifier(3, max_depth=6, random_state=seed).fit(data.X, data.y)
     trees = grown(forest.estimators_)
-    boxes = Boxes.of(trees)
+    boxes = way(trees)
     asked = questions(data.X[:6])
     for x, phi in zip(asked, boxes.shapley(asked), strict=True):
         base, expected = by_enumeration(lambda s, x=x: sum(known(trees, x, s, root) for root in trees.roots), 6)
-        assert boxes.expected() == pytest.approx(base, abs=1e-12)
+        assert trees.expected() == pytest.approx(base, abs=1e-12)
         np.testing.assert_allclose(phi, expected, atol=1e-12)
 
 
-def test_a_feature_asked_again_and_again_on_one_path():
+@pytest.mark.parametrize("way", [Boxes.of, lambda trees: Lookup.of(trees, 2)], ids=["leaf by leaf", "looked up"])
+def test_a_feature_asked_again_and_again_on_one_path(way):
     trees = Trees.of_json(
         {
             "feature": [0, 0, -1, 1, -1, 0, -1, -1, -1],
@@ -95,12 +101,33 @@ def test_a_feature_asked_again_and_again_on_one_path():
         }
     )
     asked = np.array([[1, 0], [2.5, 1], [4, 1], [4, np.nan], [np.nan, 1], [9, np.nan], [np.nan, np.nan]])
-    boxes = Boxes.of(trees)
+    boxes = way(trees)
     assert trees.sums(asked).tolist() == [1, 4, 8, 2, 4, 16, 2]
     for x, phi in zip(asked, boxes.shapley(asked), strict=True):
         base, expected = by_enumeration(lambda s, x=x: known(trees, x, s, 0), 2)
         np.testing.assert_allclose(phi, expected, atol=1e-12)
         assert base + phi.sum() == pytest.approx(trees.sums(x[None])[0])
+
+
+@pytest.mark.parametrize("parameters", [{"max_depth": 8}, {"max_depth": 3, "min_samples_leaf": 40}, {"max_depth": None}])
+def test_looked_up_is_what_it_is_leaf_by_leaf(parameters):
+    data = wdbc()
+    trees = learner("forest", n_estimators=20, **parameters).fit(data.X, data.y).trees_
+    asked = questions(data.X)[::5]
+    tables = Lookup.of(trees, data.X.shape[1])
+    assert tables is not None and len(tables.start) < (trees.feature < 0).sum()
+    np.testing.assert_allclose(tables.shapley(asked), Boxes.of(trees).shapley(asked), atol=1e-12)
+    assert tables.shapley(asked[:0]).shape == (0, data.X.shape[1])
+
+
+def test_a_path_of_more_than_eight_features_is_gone_leaf_by_leaf():
+    draw = np.random.default_rng(5)
+    X = draw.normal(size=(4000, 14)).astype(np.float32)
+    y = (X.prod(axis=1) > 0).astype(int)
+    fitted = learner("tree", max_depth=14, min_samples_leaf=1).fit(X, y)
+    assert Lookup.of(fitted.trees_, 14) is None
+    given = explainer(fitted.reasons(X), fitted.log_odds)(X[:20])
+    np.testing.assert_allclose(given.base + given.weights.sum(axis=1), fitted.log_odds(X[:20]), atol=1e-9)
 
 
 @pytest.mark.parametrize("table", [wdbc, gaps])
@@ -112,7 +139,7 @@ def test_boosting_gives_lightgbms_own_contributions(table):
     theirs = fitted._fitted.predict(filled, pred_contrib=True)
     boxes = Boxes.of(fitted.trees_)
     np.testing.assert_allclose(boxes.shapley(asked), theirs[:, :-1], atol=1e-6)
-    np.testing.assert_allclose(boxes.expected(), theirs[:, -1], atol=1e-6)
+    np.testing.assert_allclose(fitted.trees_.expected(), theirs[:, -1], atol=1e-6)
 
 
 def test_reasons_for_a_probability_are_stretched_to_log_odds_keeping_sign_and_ratio():
@@ -121,7 +148,7 @@ def test_reasons_for_a_probability_are_stretched_to_log_odds_keeping_sign_and_ra
     given = explainer(fitted.reasons(data.X), lambda rows: pytest.fail("trees need no second look at the model"))(data.X[:50])
     boxes = Boxes.of(fitted.trees_)
     phi = boxes.shapley(data.X[:50])
-    assert given.base == pytest.approx(float(log_odds_of(boxes.expected())))
+    assert given.base == pytest.approx(float(log_odds_of(fitted.trees_.expected())))
     np.testing.assert_allclose(given.base + given.weights.sum(axis=1), fitted.log_odds(data.X[:50]), atol=1e-9)
     assert (np.sign(given.weights) == np.sign(phi)).all()
     ratio = given.weights / np.where(phi == 0, np.nan, phi)

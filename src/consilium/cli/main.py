@@ -1,4 +1,4 @@
-"""The command `consilium`: ingest, quality, cohort, features, score, fit, validate, drift, consult, serve, roster, demo."""
+"""The command `consilium`: a verb for each act, from ingest to demo."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ app = typer.Typer(
 out, err = Console(), Console(stderr=True)
 
 RecordDir = Annotated[Path, typer.Option("--record", help="Folder of the record.")]
+SiteDir = Annotated[
+    Path | None, typer.Option("--site", help="Folder of this hospital's own calibrations, made by `consilium recalibrate`.")
+]
 DataPath = Annotated[Path | None, typer.Option("--data", help="File or unzipped folder that the specialist's data.yaml describes.")]
 
 
@@ -259,6 +262,30 @@ def drift(
 
 @app.command()
 @worded
+def recalibrate(
+    specialist: Annotated[str, typer.Argument(help="A seated specialist.")],
+    record: Annotated[
+        Path | None, typer.Option("--record", help="Folder of this hospital's record, with what came of its patients.")
+    ] = None,
+    data: DataPath = None,
+    into: Annotated[
+        Path, typer.Option(help="Folder for this hospital's calibrations; give it to consult, serve and roster as --site.")
+    ] = Path("site"),
+) -> None:
+    """Put a specialist's calibration right for one hospital, from few of its own cases; the shipped model is never touched.
+
+    Example: `consilium recalibrate heart_disease --record ours --into our-site`, then `consilium consult 42 --record ours --site our-site`
+    """
+    from consilium.cli.show import recalibrated
+    from consilium.specialists.roster import folder_of
+
+    verbs.need_training()
+    with verbs.training_data(folder_of(specialist), _given(record, data)) as (source, _):
+        recalibrated(out, specialist, verbs.recalibrate(specialist, source, into=into))
+
+
+@app.command()
+@worded
 def consult(
     patient: Annotated[str, typer.Argument(help="The patient's identifier, as sent.")],
     record: RecordDir,
@@ -266,6 +293,7 @@ def consult(
     form: Annotated[Form, typer.Option("--format", help="How to show it.")] = Form.text,
     language: Annotated[Language, typer.Option("--lang", help="Language of the sentences.")] = Language.en,
     to: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of the terminal.")] = None,
+    site: SiteDir = None,
 ) -> None:
     """Hear the council over one patient.
 
@@ -275,7 +303,7 @@ def consult(
 
     chart = consilium.open_record(record)
     person = chart.patient(patient, as_of=moment(as_of) if as_of else None)
-    heard = verbs.consult(person, language=language.value)
+    heard = verbs.consult(person, language=language.value, site=site)
     shown = verbs.render(heard, person, form.value, displays=chart.descriptions(), color=to is None and out.is_terminal)
     if to:
         to.write_bytes(shown)
@@ -367,25 +395,26 @@ def serve(
     record: RecordDir,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    site: SiteDir = None,
 ) -> None:
     """Serve the record: patient list and consultations, CDS Hooks, JSON and FHIR.
 
     Example: `consilium serve --record ward --port 8000`
     """
     err.print(f"consilium at http://{host}:{port} (Ctrl+C ends it). Supports a clinician's judgement; not a medical device.")
-    verbs.serve(record, host=host, port=port)
+    verbs.serve(record, host=host, port=port, site=site)
 
 
 @app.command()
 @worded
-def roster() -> None:
+def roster(site: SiteDir = None) -> None:
     """Who sits on the council and how good they are, and who stands outside and why.
 
     Example: `consilium roster`
     """
     from consilium.cli.show import seats
 
-    seats(out, verbs.roster())
+    seats(out, verbs.roster(site))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -29,6 +30,9 @@ from consilium.record import Record, Tables
 from consilium.specialists import Roster
 from consilium.specialists.drift import DriftReport
 from consilium.specialists.roster import PAGE
+
+if TYPE_CHECKING:
+    from consilium.specialists.recalibrate import Recalibrated
 
 
 @contextmanager
@@ -137,6 +141,27 @@ def doubted(console: Console, report: QualityReport, language: str) -> None:
         console.print("Nothing was found that the checks look for.")
 
 
+def recalibrated(console: Console, name: str, made: Recalibrated) -> None:
+    """What was chosen for a site, and calibration before and after."""
+    site = made.site
+    chosen = {
+        "none": "kept as shipped (nothing in these cases speaks against it)",
+        "intercept": f"intercept {site.intercept:+.2f}",
+        "slope": f"intercept {site.intercept:+.2f}, slope {site.slope:.2f}",
+    }
+    table = Table(title=f"{name} on {site.n} cases, {site.events} with the condition: {chosen[site.kind]}", title_justify="left")
+    for column in ("", "slope", "intercept", "Brier"):
+        table.add_column(column, justify="left" if not column else "right")
+    rows = {"as shipped": made.before, "put right (cross-validated)": made.after}
+    for what, measures in rows.items():
+        if measures:
+            table.add_row(what, *(_estimate(measures[key]) for key in ("slope", "intercept", "brier")))
+    console.print(table)
+    if made.abstained:
+        console.print(f"{made.abstained} cases were left out: the specialist abstains on them.", highlight=False)
+    console.print(f"Written to {made.file}; the shipped model is untouched.", highlight=False)
+
+
 def seats(console: Console, roster: Roster) -> None:
     """Who sits, how good, and who stands and why."""
     for s in roster.seated:
@@ -146,6 +171,9 @@ def seats(console: Console, roster: Roster) -> None:
             f"  {card.learner}, proven on {report.n} patients: AUROC {_estimate(report.auroc)}, slope {_estimate(report.slope)}",
             highlight=False,
         )
+        if s.model.site is not None:
+            site = s.model.site
+            console.print(f"  at this site: {site.kind} updated on {site.n} cases ({site.events} with the condition)", highlight=False)
         console.print(
             f"  [green]for[/] {card.intended}\n  [red]not for[/] {card.not_for}\n  [dim]report {s.folder / PAGE}[/]\n", highlight=False
         )

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from consilium.specialists import Roster
     from consilium.specialists.drift import DriftReport
     from consilium.specialists.fit import Fitted
+    from consilium.specialists.recalibrate import Recalibrated
 
 Paths = str | Path | Iterable[str | Path]
 TRAINING_PACKAGES = ("sklearn", "lightgbm", "interpret", "onnx")
@@ -254,28 +256,48 @@ def drift(name: str, data: HasEvents) -> DriftReport:
     return drift_of(seat(folder_of(name)), pa.concat_tables(list(data.events())))
 
 
-def consult(patient: Patient, *, language: str = "en") -> Answer:
-    """Hear the council over one patient; prints as text."""
+def recalibrate(name: str, data: HasEvents, *, into: str | Path) -> Recalibrated:
+    """Put a seated specialist right for one hospital from its own cases, in `into/<name>.json`; the shipped model stays as it is.
+
+    Parameters
+    ----------
+    name : str
+        A seated specialist.
+    data : record or view
+        The hospital's patients, with what came of them.
+    into : path
+        Folder for site calibrations, given again as `site` to `consult`, `roster` and `serve`.
+    """
+    from consilium.specialists.recalibrate import recalibrate as put_right
+    from consilium.specialists.roster import folder_of, seat
+
+    return put_right(seat(folder_of(name)), data.events(), Path(into))
+
+
+def consult(patient: Patient, *, language: str = "en", site: str | Path | None = None) -> Answer:
+    """Hear the council over one patient; prints as text. `site` is a folder of this hospital's own calibrations."""
     from consilium.council import consult as hear
 
-    heard = hear(patient, language=language)
+    heard = hear(patient, language=language, roster=roster(site))
     return Answer(**{f.name: getattr(heard, f.name) for f in fields(heard)})
 
 
-def roster() -> Roster:
-    """Who sits on the council, and who stands outside and why."""
+def roster(site: str | Path | None = None) -> Roster:
+    """Who sits on the council, and who stands outside and why. `site` is a folder of this hospital's own calibrations."""
     from consilium.specialists import roster as find
 
-    return find()
+    return find(site=Path(site) if site else None)
 
 
-def serve(record: str | Path, *, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Serve the record's patients: page, CDS Hooks, JSON and FHIR."""
+def serve(record: str | Path, *, host: str = "127.0.0.1", port: int = 8000, site: str | Path | None = None) -> None:
+    """Serve the record's patients: page, CDS Hooks, JSON and FHIR. `site` is a folder of this hospital's own calibrations."""
     import uvicorn
 
     from consilium.serve import app
 
-    uvicorn.run(app(Path(record)), host=host, port=port, access_log=False, log_level="warning")
+    seated = partial(roster, site)
+    seated()
+    uvicorn.run(app(Path(record), roster=seated), host=host, port=port, access_log=False, log_level="warning")
 
 
 @contextmanager

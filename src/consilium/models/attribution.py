@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from consilium.core.errors import ModelError
 from consilium.models.calibration import Calibration
+from consilium.models.lookup import Lookup
 from consilium.models.odds import LEAST_HAZARD, MOST_HAZARD, log_odds_of, log_odds_of_hazard
 from consilium.models.permutation import walk
 from consilium.models.terms import Terms
@@ -86,15 +88,15 @@ def _trees(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]
     the slope of the logit there.
     """
     trees = Trees.of_json(reasons)
-    boxes = Boxes.of(trees)
-    expected = boxes.expected()
+    expected = trees.expected()
+    shapley = _looked_up(trees)
     if reasons["scale"] == "log-odds":
-        return lambda X: Attribution(expected, boxes.shapley(X))
+        return lambda X: Attribution(expected, shapley(X))
     clip = float(reasons["clip"])
     base = float(log_odds_of(expected, clip))
 
     slope = 1 / (max(expected, clip) * max(1 - expected, clip))
-    return lambda X: _stretched(boxes.shapley(X), base, lambda moved: log_odds_of(expected + moved, clip), slope)
+    return lambda X: _stretched(shapley(X), base, lambda moved: log_odds_of(expected + moved, clip), slope)
 
 
 def _linked(given: Callable[[Rows], Attribution], reasons: Mapping[str, Any]) -> Callable[[Rows], Attribution]:
@@ -121,6 +123,16 @@ def _stretched(
     away = np.abs(moved) > 1e-12
     stretch = np.divide(onto(moved) - base, moved, out=np.full_like(moved, slope), where=away)
     return Attribution(base, phi * stretch[:, None])
+
+
+def _looked_up(trees: Trees) -> Callable[[Rows], NDArray[np.float64]]:
+    """Shapley values by tables, worked out when first asked; leaf by leaf where a model needs too many of them."""
+
+    @functools.cache
+    def tables(width: int) -> Lookup | Boxes:
+        return Lookup.of(trees, width) or Boxes.of(trees)
+
+    return lambda X: tables(X.shape[1]).shapley(X)
 
 
 def _permutation(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]]) -> Callable[[Rows], Attribution]:

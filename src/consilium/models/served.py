@@ -117,9 +117,8 @@ class ServedModel:
 
     def at_site(self, site: Site) -> ServedModel:
         """The same model, put right for a site; what was sealed stays as it is."""
-        shipped = self._shipped()
         intervals = Intervals.of_json(self.meta["interval"])
-        return replace(self, calibration=site.over(shipped), intervals=site.widened(intervals), site=site)
+        return replace(self, calibration=site.over(self.shipped), intervals=site.widened(intervals), site=site)
 
     def answers(self, X: ArrayLike, groups: Groups | None = None) -> NDArray[np.bool_]:
         """Whether `no` and `yes` stand at 90 % confidence, bool of shape (n, 2), of rows and their groups by kind (see `Sets.at`).
@@ -134,9 +133,11 @@ class ServedModel:
         """
         if self.sets is None:
             raise ModelError("A model carries no conformal sets", do="fit the specialist again")
-        return self.sets.at(self._shipped().apply(self.raw_log_odds(X)), groups)
+        return self.sets.at(self.shipped.apply(self.raw_log_odds(X)), groups)
 
-    def _shipped(self) -> Calibration:
+    @property
+    def shipped(self) -> Calibration:
+        """The calibration as sealed, whatever the site."""
         return Calibration(**self.meta["calibration"])
 
     def log_odds(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -50,6 +50,17 @@ class Trees:
         arrays = {name: getattr(self, name).tolist() for name in ("feature", "threshold", "left", "right", "value", "cover", "roots")}
         return {**arrays, "missing_left": self.missing_left.astype(int).tolist()}
 
+    def expected(self) -> float:
+        """Sum of the leaves when nothing is known of a patient: each weighed with the share of training rows that came to it."""
+        reached = np.zeros(len(self.feature))
+        reached[self.roots] = 1.0
+        at = self.roots
+        while len(at := at[self.feature[at] >= 0]):
+            for child in (self.left[at], self.right[at]):
+                reached[child] = reached[at] * self.cover[child] / self.cover[at]
+            at = np.concatenate([self.left[at], self.right[at]])
+        return float(self.value @ reached)
+
     def sums(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sum of leaf values for each row of X (n, p), by walking down all trees together; shape (n,)."""
         rows = np.arange(len(X))[:, None]
@@ -104,12 +115,8 @@ class Boxes:
                 boxes.low[leaf, place], boxes.high[leaf, place] = low, high
         return boxes
 
-    def expected(self) -> float:
-        """Sum of the leaves when nothing is known of the patient: each leaf weighed with the share of training rows in it."""
-        return float(self.value @ self.share.prod(axis=1))
-
     def shapley(self, X: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Exact path-dependent Shapley values, float64 of shape (n, p); `expected() + row sum` is the sum of the leaves.
+        """Exact path-dependent Shapley values, float64 of shape (n, p); `Trees.expected() + row sum` is the sum of the leaves.
 
         Knowing the features in S, a leaf of value v is worth `v * prod_j (o_j if j in S else z_j)`: o_j is 1 when the row is
         inside the box on feature j, z_j the share of training rows that are. The Shapley value of such a product is
@@ -128,14 +135,14 @@ class Boxes:
             inside = np.where(np.isnan(x), self.missing, (x > self.low) & (x <= self.high)).astype(np.float64)
             total = np.zeros_like(inside)
             for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-                total += weight * _others(t * inside + (1 - t) * self.share)
+                total += weight * others(t * inside + (1 - t) * self.share)
             part = ((inside - self.share) * total * self.value[:, None]).reshape(len(x), -1)
             for row, values in enumerate(part, start):
                 phi[row] = np.bincount(self.feature.ravel(), values, minlength=X.shape[1])
         return phi
 
 
-def _others(factors: NDArray[np.float64]) -> NDArray[np.float64]:
+def others(factors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Along the last axis, the product of all factors but the one at that place (no division: a factor may be 0)."""
     before, after = np.ones_like(factors), np.ones_like(factors)
     for place in range(1, factors.shape[-1]):

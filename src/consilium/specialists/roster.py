@@ -12,6 +12,7 @@ from consilium.core.errors import CardError, ConsiliumError, NotFoundError
 from consilium.core.seat import Seat
 from consilium.models.served import ServedModel
 from consilium.specialists.card_file import read_card
+from consilium.specialists.site_file import at_site
 from consilium.validation.report_file import read_report
 
 HOME = Path(__file__).parent
@@ -80,8 +81,8 @@ def folder_of(name: str, more: Iterable[Path] = ()) -> Path:
     return found[name]
 
 
-def seat(folder: Path) -> Specialist:
-    """Seat one specialist.
+def seat(folder: Path, site: Path | None = None) -> Specialist:
+    """Seat one specialist, put right for the site where that folder holds a calibration of it.
 
     Raises
     ------
@@ -101,31 +102,41 @@ def seat(folder: Path) -> Specialist:
     expected = tuple(i.name for i in card.inputs)
     if tuple(model.names) != expected:
         raise CardError("The model reads other inputs than the card lists", where=folder.name, found=model.names, expected=expected)
-    return Specialist(Seat(card, report), model, folder)
+    return Specialist(Seat(card, report), model if site is None else at_site(card.name, model, site), folder)
 
 
-def roster(more: tuple[Path, ...] = ()) -> Roster:
+def roster(more: tuple[Path, ...] = (), site: Path | None = None) -> Roster:
     """Seat all specialists that have earned it; the rest stand, each with the reason.
 
     Parameters
     ----------
     more : tuple of Path
         Further homes to look in, each holding specialist folders.
+    site : Path, optional
+        Folder of this hospital's own calibrations, as `consilium recalibrate` wrote them.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such folder of calibrations.
     """
-    return _roster(tuple(more), _stamp(more))
+    if site is not None and not site.is_dir():
+        raise NotFoundError("There is no folder of site calibrations", where=str(site), do="run `consilium recalibrate`, or leave it out")
+    return _roster(tuple(more), site, _stamp(more, site))
 
 
-def _stamp(more: Iterable[Path]) -> tuple[tuple[str, int], ...]:
+def _stamp(more: Iterable[Path], site: Path | None = None) -> tuple[tuple[str, int], ...]:
     files = [folder / name for folder in folders(more) for name in (CARD_FILE, MODEL, REPORT)]
+    files += sorted(site.glob("*.json")) if site else []
     return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
 
 
 @functools.lru_cache(maxsize=4)
-def _roster(more: tuple[Path, ...], stamp: tuple[tuple[str, int], ...]) -> Roster:
+def _roster(more: tuple[Path, ...], site: Path | None, stamp: tuple[tuple[str, int], ...]) -> Roster:
     seated, standing = [], []
     for folder in folders(more):
         try:
-            seated.append(seat(folder))
+            seated.append(seat(folder, site))
         except ConsiliumError as error:
             standing.append(Standing(folder.name, str(error)))
     return Roster(tuple(seated), tuple(standing))
