@@ -1,7 +1,8 @@
 """Kinds of leak written after the checks were frozen, so that no check could be made for them.
 
 The first were written before the first freeze was measured; what they showed led to changes, so they are counted apart
-(`SEEN_ONCE`). The others were written after the second freeze, and nothing was changed after they were measured.
+(`SEEN_ONCE`). The second were written after the second freeze; the third last, and by another hand. After they were written checks changed
+only for false alarms on real charts, and after they were measured not at all. What is missed is in docs/time-safety.md.
 """
 
 from __future__ import annotations
@@ -324,5 +325,86 @@ def results_on_the_order_date(w: World) -> Places:
     return {LACTATE}
 
 
+SECOND = set(planted_kinds.KINDS) - _BEFORE - SEEN_ONCE
+
+
+@planted_kinds.kind
+def bills_three_quarters_of_an_hour_after_admission(w: World) -> Places:
+    for e in w.events:
+        if e.code in BILLS:
+            e.time = e.available = w.of(e.subject).admitted + 45 * MIN
+    return {*BILLS, "coded"}
+
+
+@planted_kinds.kind
+def peak_lactate_of_stay_without_a_date(w: World) -> Places:
+    w.input("peak", "CONSILIUM//peak-lactate", unit="mmol/L", take="last")
+    for subject, own in numbers(w, LACTATE).items():
+        w.add(subject, None, "CONSILIUM//peak-lactate", max(e.value for e in own), unit="mmol/L", source="lab")
+    return {"CONSILIUM//peak-lactate", "peak"}
+
+
+@planted_kinds.in_matrix
+def filled_with_the_mean_of_the_class(w: World) -> Places:
+    x, y = w.columns["lactate"], w.labels()
+    for v in (0, 1):
+        own = y == v
+        w.columns["lactate"] = x = np.where(own & ~np.isfinite(x), np.nanmean(x[own]), x)
+    return {"lactate"}
+
+
+@planted_kinds.kind
+def cases_drawn_again_before_the_split(w: World) -> Places:
+    train, test = w.fold
+    again = [i for i in train if w.asked[i][2]][:15]
+    w.asked = [*w.asked, *(w.asked[i] for i in again)]
+    w.fold = (train, [*test, *range(len(w.asked) - len(again), len(w.asked))])
+    return {"split"}
+
+
+@planted_kinds.kind
+def vitals_averaged_into_the_start_of_their_six_hours(w: World) -> Places:
+    for code in (HR, SBP, TEMP):
+        for own in numbers(w, code).values():
+            bins: dict[int, list[Event]] = {}
+            for e in own:
+                bins.setdefault(e.time // (6 * H), []).append(e)
+            for start, inside in bins.items():
+                mean = float(np.mean([e.value for e in inside]))
+                for e in inside:
+                    e.time = e.available = start * 6 * H
+                    e.value = mean
+    return {HR, SBP, TEMP, "heart_rate", "systolic", "temperature"}
+
+
+@planted_kinds.kind
+def doses_of_stay_at_admission(w: World) -> Places:
+    count: dict[int, int] = {}
+    for e in w.events:
+        if e.code.startswith(("MEDICATION//", "ADMINISTERED//")):
+            count[e.subject] = count.get(e.subject, 0) + 1
+    w.input("doses", "CONSILIUM//doses", unit="1", take="last")
+    score(w, "CONSILIUM//doses", lambda s, at, y: float(count.get(s.subject, 0)))
+    return {"CONSILIUM//doses", "doses"}
+
+
+@planted_kinds.kind
+def words_of_discharge_in_the_first_note(w: World) -> Places:
+    done: set[int] = set()
+    for e in sorted((e for e in w.events if e.code == PROGRESS), key=lambda e: e.time):
+        if e.subject not in done and not w.of(e.subject).case and w.rng.random() < 0.6:
+            e.text += " discharged home in good condition"
+        done.add(e.subject)
+    return {PROGRESS, "notes"}
+
+
+@planted_kinds.in_matrix
+def kept_only_where_measured_again(w: World) -> Places:
+    ahead = planted_kinds.around(w, CREATININE, 0, 2 * D, np.mean)
+    w.columns["creatinine"] = np.where(np.isfinite(ahead), w.columns["creatinine"], np.nan)
+    return {"creatinine"}
+
+
+THIRD = set(planted_kinds.KINDS) - _BEFORE - SEEN_ONCE - SECOND
 HELD_OUT = set(planted_kinds.KINDS) - _BEFORE
-__all__ = ["HELD_OUT", "MATRIX", "SEEN_ONCE"]
+__all__ = ["HELD_OUT", "MATRIX", "SECOND", "SEEN_ONCE", "THIRD"]

@@ -1,11 +1,13 @@
 """How many planted leaks of time are found, and how often an honest study is suspected.
 
-    python benchmarks/time_leaks.py                 both sets
-    python benchmarks/time_leaks.py --set dev       the seeds and kinds the checks were made with
-    python benchmarks/time_leaks.py --only KIND     one kind, with its findings
+    python benchmarks/time_leaks.py                       all kinds, in hospitals that no check was made with
+    python benchmarks/time_leaks.py --set dev             the seeds and kinds the checks were made with
+    python benchmarks/time_leaks.py --only KIND           one kind, with its findings
+    python benchmarks/time_leaks.py --record DIR          and real charts: a record made by `consilium ingest`
 
 A planted leak counts as found only when a finding names the place where it was planted (the code, the input, the source, the
 split or the rows). A clean hospital with any finding, and a planted one with a finding elsewhere, count against precision.
+`recall` is over every kind, held out or not; `recall_held_out_*` are of the kinds written after the checks (planted_held_out.py).
 The last line is one JSON object.
 """
 
@@ -19,6 +21,7 @@ import pickle
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # two processes share the cores better than twice as many threads
 
@@ -72,69 +75,87 @@ def one(job: tuple[str, int]) -> tuple[str, int, list[tuple[str, str, bool, str]
 ALL = planted_kinds.KINDS
 
 
-def measure(name: str, kinds: list[str], seeds: range, clean: range, workers: int, console: Console) -> dict[str, float]:
-    jobs = [(k, s) for s in seeds for k in kinds] + [(CLEAN_NAME, s) for s in clean]
+def run(jobs: list[tuple[str, int]], workers: int) -> list[tuple[str, int, list, float]]:
     with ProcessPoolExecutor(workers) as pool:
-        results = list(pool.map(one, jobs, chunksize=12))
-    hits, strays, suspected = Counter(), 0, 0
-    by: Counter[str] = Counter()
-    stray_kinds: Counter[str] = Counter()
-    for kind, _, found, _ in results:
-        if kind == CLEAN_NAME:
-            suspected += bool(found)
-            stray_kinds.update(f"{k} in {w} (clean): {d}" for k, w, _, d in found)
-            continue
-        hits[kind] += any(ok for *_, ok, _ in found)
-        by.update(k for k, _, ok, _ in found if ok)
-        wrong = [(k, w, d) for k, w, ok, d in found if not ok]
-        strays += bool(wrong)
-        stray_kinds.update(f"{k} in {w} ({kind}): {d}" for k, w, d in wrong)
-    total, found_in = len(kinds) * len(seeds), sum(hits.values())
-    table = Table(title=f"{name}: {len(kinds)} kinds x {len(seeds)} seeds, {len(clean)} clean hospitals")
+        return list(pool.map(one, jobs, chunksize=6))
+
+
+def told(name: str, kinds: list[str], results: list, console: Console) -> tuple[int, int, int]:
+    """Show a set of kinds: planted, found, and planted ones in which something else was suspected."""
+    own = [r for r in results if r[0] in set(kinds)]
+    hits = Counter(kind for kind, _, found, _ in own if any(ok for *_, ok, _ in found))
+    planted = Counter(kind for kind, *_ in own)
+    stray = [(kind, [f for f in found if not f[2]]) for kind, _, found, _ in own]
+    strays = sum(bool(wrong) for _, wrong in stray)
+    table = Table(title=f"{name}: {len(kinds)} kinds")
     table.add_column("kind")
     table.add_column("found", justify="right")
     for kind in kinds:
-        if hits[kind] < len(seeds):
-            table.add_row(kind, f"{hits[kind]} of {len(seeds)}")
-    table.add_row("all", f"{found_in} of {total}")
-    table.add_row("clean hospitals suspected", f"{suspected} of {len(clean)}")
-    table.add_row("planted, but also something else suspected", f"{strays} of {total}")
+        if hits[kind] < planted[kind]:
+            table.add_row(f"missed: {kind}", f"{hits[kind]} of {planted[kind]}")
+    table.add_row("all", f"{sum(hits.values())} of {len(own)}")
+    table.add_row("also something else suspected", f"{strays} of {len(own)}")
     console.print(table)
-    for text, n in stray_kinds.most_common(25):
-        console.print(f"  {n} x {text}")
-    console.print(f"  right findings by kind: {dict(by.most_common())}")
-    seconds = sorted(r[3] for r in results)
-    recall = found_in / total if total else 0.0
-    precision = found_in / max(1, found_in + suspected + strays)
-    return {"recall": round(recall, 4), "precision": round(precision, 4), "clean_suspected": round(suspected / max(1, len(clean)), 4),
-            "median_s": round(seconds[len(seconds) // 2], 2)}  # fmt: skip
+    for kind, wrong in stray:
+        for finding, where, _, detail in wrong:
+            console.print(f"  elsewhere in {kind}: {finding} in {where}: {detail}")
+    return len(own), sum(hits.values()), strays
+
+
+def real(folders: list[str], console: Console) -> dict[str, int]:
+    """Findings on real charts: of each record's clock, and of the study that `real_studies` asks of two of them."""
+    from real_studies import study
+
+    import consilium
+
+    found = {}
+    for folder in folders:
+        record = consilium.open_record(folder)
+        reports = [check_time(record, None)]
+        events, card, asked, fold = study(record)
+        if len(asked.rows):
+            reports.append(check_time(events, card, asked, fold, descriptions=record.descriptions()))
+        for report in reports:
+            console.print(f"{folder}: {report.rows} rows, {report.events} events, {dict(Counter(f.kind for f in report.findings))}")
+        found[Path(folder).name] = sum(len(report.findings) for report in reports)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", choices=("dev", "test", "both"), default="both")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--set", choices=("dev", "test"), default="test")
+    parser.add_argument("--only", default="", help="one kind, in the hospitals of development")
+    parser.add_argument("--seeds", type=int, default=3, help="hospitals each kind is planted in")
+    parser.add_argument("--clean", type=int, default=80, help="hospitals without a leak")
+    parser.add_argument("--record", action="append", default=[], help="folder of a record of real charts; may be given several times")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     console = Console(stderr=True, width=200, highlight=False)
-    held = sorted(planted_held_out.HELD_OUT)
-    known = [k for k in ALL if k not in planted_held_out.HELD_OUT]
     if arguments.only:
         for seed in SEEDS["dev"]:
             console.print(one((arguments.only, seed)))
         return
-    figures: dict[str, float] = {"planted_kinds": len(known), "held_out_kinds": len(held) - len(planted_held_out.SEEN_ONCE)}
-    if arguments.set != "test":
-        dev = measure("development", known, SEEDS["dev"], CLEAN["dev"], arguments.workers, console)
-        figures |= {f"dev_{k}": v for k, v in dev.items()}
-    if arguments.set != "dev":
-        test = measure("test", known, SEEDS["test"], CLEAN["test"], arguments.workers, console)
-        figures |= test
-        seen_once = sorted(planted_held_out.SEEN_ONCE)
-        unseen = measure("held out", [k for k in held if k not in seen_once], SEEDS["test"], range(0), arguments.workers, console)
-        figures |= {"held_out_recall": unseen["recall"]}
-        again = measure("held out of the first freeze", seen_once, SEEDS["test"], range(0), arguments.workers, console)
-        figures |= {"first_held_out_recall": again["recall"]}
+    held = planted_held_out
+    known = [k for k in ALL if k not in held.HELD_OUT]
+    sets = {"development": known}
+    if arguments.set == "test":
+        sets |= {"held_out_1": sorted(held.SEEN_ONCE), "held_out_2": sorted(held.SECOND), "held_out_3": sorted(held.THIRD)}
+    seeds, clean = SEEDS[arguments.set][: arguments.seeds], CLEAN[arguments.set][: arguments.clean]
+    results = run([(CLEAN_NAME, s) for s in clean] + [(k, s) for s in seeds for kinds in sets.values() for k in kinds], arguments.workers)
+    suspected = 0
+    for kind, seed, found, _ in results:
+        if kind == CLEAN_NAME and found:
+            suspected += 1
+            console.print(f"clean hospital {seed} suspected: {found}")
+    counts = {name: told(name, kinds, results, console) for name, kinds in sets.items()}
+    planted, found, strays = (sum(c[i] for c in counts.values()) for i in range(3))
+    seconds = sorted(r[3] for r in results)
+    figures = {
+        "recall": round(found / planted, 4), "precision": round(found / max(1, found + suspected + strays), 4),
+        "planted_kinds": sum(map(len, sets.values())), **{f"recall_{name}": round(c[1] / c[0], 4) for name, c in counts.items()},
+        "planted": planted, "clean_suspected": suspected, "clean": len(clean), "planted_with_other_findings": strays,
+        "median_s": round(seconds[len(seconds) // 2], 2), "findings_on_real_charts": real(arguments.record, console),
+    }  # fmt: skip
     print(json.dumps(figures))
 
 

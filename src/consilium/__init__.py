@@ -13,7 +13,20 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["cohort", "consult", "features", "fit", "ingest", "open_record", "recalibrate", "roster", "score", "serve", "validate"]
+__all__ = [
+    "check_time",
+    "cohort",
+    "consult",
+    "features",
+    "fit",
+    "ingest",
+    "open_record",
+    "recalibrate",
+    "roster",
+    "score",
+    "serve",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -27,7 +27,20 @@ def ward(tmp_path_factory):
 
 def test_help_has_examples():
     assert invoke("--help").exit_code == 0
-    for command in ("ingest", "cohort", "features", "score", "fit", "validate", "consult", "serve", "roster", "demo"):
+    for command in (
+        "ingest",
+        "quality",
+        "check-time",
+        "cohort",
+        "features",
+        "score",
+        "fit",
+        "validate",
+        "consult",
+        "serve",
+        "roster",
+        "demo",
+    ):
         shown = invoke(command, "--help").output
         assert "Example" in shown and f"consilium {command}" in shown.replace("\n", " ")
 

@@ -68,6 +68,13 @@ class Form(StrEnum):
     html = "html"
 
 
+class Listing(StrEnum):
+    """Forms of a list of findings."""
+
+    text = "text"
+    json = "json"
+
+
 class Language(StrEnum):
     """Languages of a consultation."""
 
@@ -186,6 +193,9 @@ def fit(
     record: Annotated[Path | None, typer.Option("--record", help="Folder of a record to learn from.")] = None,
     data: DataPath = None,
     into: Annotated[Path | None, typer.Option(help="Folder for model and report; by default the specialist's own.")] = None,
+    despite_leaks: Annotated[
+        bool, typer.Option("--despite-leaks", help="Fit although check-time finds leaks; the report names them.")
+    ] = False,
 ) -> None:
     """Train a specialist, prove it on patients it has not seen, and write model, report and dossier.
 
@@ -203,8 +213,9 @@ def fit(
         undated, limits = verbs.about_data(folder) if record is None else ("", ())
         card = read_card(folder / "card.yaml")
         _, report = fit_and_prove(
-            card, source.events(), into or folder, about, limits=limits, undated=undated, home=folder, progress=progress
-        )
+            card, source.events(), into or folder, about, limits=limits, undated=undated, home=folder, descriptions=verbs.described(source),
+            despite_leaks=despite_leaks, progress=progress,
+        )  # fmt: skip
     reported(out, report, (into or folder) / "report.html")
     if not report.passes:
         raise typer.Exit(1)
@@ -387,6 +398,42 @@ def quality(
     for written in (html, json):
         if written:
             err.print(f"written to {written}")
+
+
+@app.command("check-time")
+@worded
+def check_time(
+    specialist: Annotated[str, typer.Argument(help="A name that `consilium roster` lists; without one only the clock is looked at.")] = "",
+    record: Annotated[Path | None, typer.Option("--record", help="Folder of the record.")] = None,
+    data: DataPath = None,
+    form: Annotated[Listing, typer.Option("--format", help="How to show it.")] = Listing.text,
+    language: Annotated[Language, typer.Option("--lang", help="Language of what each finding means and what to do.")] = Language.en,
+) -> None:
+    """Look for leaks of time: the future, or the answer, in what a model is asked with. Exit code 1 when one is found.
+
+    Example: `consilium check-time --record ward`, or `consilium check-time heart_disease --record ours --format json`
+    """
+    from consilium.cli.show import leaked, working
+    from consilium.quality.form import leaks_bytes
+
+    if not specialist and record is None:
+        raise FormatError("There is nothing to look at", do="give --record, or a specialist whose data ship with a library")
+    given = _given(record, data)
+    with working(err) as progress:
+        if specialist:
+            with verbs.training_data(verbs.specialist_folder(specialist), given) as (source, _):
+                progress("looking for leaks of time")
+                report = verbs.check_time(source, specialist)
+        else:
+            progress("looking for leaks of time")
+            report = verbs.check_time(given)
+    if form is Listing.json:
+        sys.stdout.buffer.write(leaks_bytes(report, language.value) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        leaked(out, report, language.value)
+    if not report.passes:
+        raise typer.Exit(1)
 
 
 @app.command()

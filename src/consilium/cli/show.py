@@ -26,6 +26,7 @@ from consilium.core.report import Estimate
 from consilium.intake import Progress as HowFar
 from consilium.intake import latest
 from consilium.quality import QualityReport, rules
+from consilium.quality.leak_report import LeakReport
 from consilium.record import Record, Tables
 from consilium.specialists import Roster
 from consilium.specialists.drift import DriftReport
@@ -139,6 +140,20 @@ def doubted(console: Console, report: QualityReport, language: str) -> None:
     console.print(table)
     if not report.findings:
         console.print("Nothing was found that the checks look for.")
+
+
+def leaked(console: Console, report: LeakReport, language: str) -> None:
+    """Where time leaks, what it means and what to do, and what could not be checked."""
+    console.print(f"{report.events:,} events, {report.rows:,} moments of asking", highlight=False)
+    for f in report.findings:
+        console.print(f"[bold red]{f.kind}[/] in [bold]{escape(f.where)}[/] ({f.count:,}): {escape(f.detail)}", highlight=False)
+        console.print(f"  {escape(f.means(language))}\n  [green]{escape(f.do(language))}[/]", highlight=False)
+        if f.examples:
+            console.print(f"  [dim]{escape('; '.join(f.examples))}[/]", highlight=False)
+    for note in report.notes:
+        console.print(f"[yellow]*[/] {escape(note)}", highlight=False)
+    if report.passes:
+        console.print("Nothing was found that the checks look for; docs/time-safety.md says what they cannot find.", highlight=False)
 
 
 def recalibrated(console: Console, name: str, made: Recalibrated) -> None:

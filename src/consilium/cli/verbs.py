@@ -1,4 +1,4 @@
-"""Verbs: the acts of consilium as Python functions - ingest, cohort, features, score, fit, validate, consult, roster, serve."""
+"""Verbs: the acts of consilium as Python functions - ingest, check_time, cohort, features, score, fit, validate, consult, roster, serve."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from consilium.core import Card
+    from consilium.quality.leak_report import LeakReport
     from consilium.record import Record, Tables, View
     from consilium.specialists import Roster
     from consilium.specialists.drift import DriftReport
@@ -75,6 +76,36 @@ def ingest(
 
     several = [paths] if isinstance(paths, (str, Path)) else list(paths)
     return read([str(p) for p in several], Path(into), mapping=mapping, zone=zone, checkpoint=checkpoint, progress=progress)
+
+
+def check_time(data: HasEvents, specialist: str | Path | Card | None = None) -> LeakReport:
+    """Look for leaks of time: places where the future, or the answer, reaches what a model is asked with.
+
+    Parameters
+    ----------
+    data : record or view
+    specialist : str, path or Card, optional
+        A specialist's name, or a card (or its file or folder): who is asked when, of what, what the answer is, and how it would be
+        proven. Without it only the clock of each code is looked at.
+
+    Returns
+    -------
+    LeakReport
+        `findings`, and `notes` on what could not be checked; `.text()` for a terminal, `.passes` when nothing was found.
+    """
+    from consilium.quality.leak_sample import sample
+    from consilium.quality.leaks import check_time as look
+    from consilium.specialists.cases import cases
+    from consilium.specialists.prove import splits
+
+    card = card_of(specialist) if isinstance(specialist, (str, Path)) else specialist
+    if card is None:
+        return look(data, None)
+    try:
+        found = cases(card, sample(data)[0])
+    except InputError:
+        return look(data, card)  # nobody with, or nobody without the condition: the clock can still be looked at
+    return look(data, card, (found.features.rows, found.y), splits(card, found))
 
 
 def cohort(
@@ -163,7 +194,7 @@ def score(
     from consilium.specialists.roster import seat
     from consilium.specialists.score import score as over
 
-    seated = seat(_folder(specialist))
+    seated = seat(specialist_folder(specialist))
     return over(record, seated, into, moments=as_of, workers=workers, engine=engine, progress=progress)
 
 
@@ -180,17 +211,20 @@ def card_of(name: str | Path) -> Card:
     from consilium.specialists.card_file import read_card
 
     path = Path(name)
-    return read_card(path if path.is_file() else _folder(name) / "card.yaml")
+    return read_card(path if path.is_file() else specialist_folder(name) / "card.yaml")
 
 
-def _folder(name: str | Path) -> Path:
+def specialist_folder(name: str | Path) -> Path:
+    """The folder of a specialist, given by name, by its card or by itself."""
     from consilium.specialists.roster import folder_of
 
     own = Path(name)
+    if own.is_file():
+        return own.parent
     return own if (own / "card.yaml").is_file() else folder_of(str(name))
 
 
-def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = None) -> Fitted:
+def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = None, despite_leaks: bool = False) -> Fitted:
     """Train a specialist on a record (or a view of one), without proving it; see `validate`.
 
     Parameters
@@ -201,6 +235,13 @@ def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = N
         By default the data that its `data.yaml` says ships with a library.
     into : path, optional
         Folder for the model; a new temporary one by default.
+    despite_leaks : bool
+        Train although `check_time` finds leaks, which a person has looked at; they are then among the limits of every report.
+
+    Raises
+    ------
+    LeakageError
+        When the future, or the answer, has reached what the model is to learn from.
     """
     need_training()
     from consilium.specialists.card_file import read_card
@@ -210,7 +251,8 @@ def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = N
     folder = folder_of(name)
     target = Path(into) if into else Path(tempfile.mkdtemp(prefix=f"consilium-{name}-"))
     with training_data(folder, data) as (source, about):
-        return train(read_card(folder / "card.yaml"), source.events(), target, about)
+        card = read_card(folder / "card.yaml")
+        return train(card, source.events(), target, about, descriptions=described(source), despite_leaks=despite_leaks)
 
 
 def validate(fitted: Fitted | str, data: HasEvents, *, into: str | Path | None = None, undated: str = "") -> Report:
@@ -233,8 +275,11 @@ def validate(fitted: Fitted | str, data: HasEvents, *, into: str | Path | None =
 
     if isinstance(fitted, str):
         own = seat(folder_of(fitted))
-        fitted = fitting.Fitted(own.seat.card, own.model, own.folder, own.seat.report.data, own.seat.report.data_fingerprint)
-    return fitting.validate(fitted, data.events(), "the given record", undated=undated, into=Path(into) if into else None)
+        leaks = tuple(own.model.meta["extra"].get("leaks", ()))
+        fitted = fitting.Fitted(own.seat.card, own.model, own.folder, own.seat.report.data, own.seat.report.data_fingerprint, leaks)
+    return fitting.validate(
+        fitted, data.events(), "the given record", undated=undated, descriptions=described(data), into=Path(into) if into else None
+    )
 
 
 def drift(name: str, data: HasEvents) -> DriftReport:
@@ -315,6 +360,14 @@ def training_data(folder: Path, data: HasEvents | Path | None) -> Iterator[tuple
     with tempfile.TemporaryDirectory(prefix="consilium-") as temporary:
         files = _files(data, said)
         yield ingest(files, Path(temporary) / "record", mapping=said["about"].get("mapping", mapping)), said["name"]
+
+
+def described(data: HasEvents) -> Mapping[str, str]:
+    """What the codes of a record, or of a view of one, are called."""
+    from consilium.record import Record, View
+
+    record = data.record if isinstance(data, View) else data
+    return record.descriptions() if isinstance(record, Record) else {}
 
 
 def _files(data: Path | None, said: dict[str, Any]) -> list[Path]:

@@ -105,10 +105,13 @@ def _whole_day() -> pl.Expr:
 
 
 def _midnight(study: Study) -> Iterator[Finding]:
-    """Dates without a time that are known from the first instant of their day."""
-    for code, rows in _by_code(study.dated.filter(~pl.col("code").str.starts_with("MEDS_"))):
+    """Dates without a time that are known from the first instant of their day; an end at midnight is the end of the day before."""
+    begun = study.dated.filter(~pl.col("code").str.starts_with("MEDS_") & ~pl.col("code").str.contains("//END//", literal=True))
+    for code, rows in _by_code(begun):
         whole = rows.filter(_whole_day())
         share = whole.height / rows.height
+        if study.relative and whole["t"].n_unique() == 1:
+            continue  # the instant from which the clock counts
         if whole.height >= FEW and share >= 0.1:
             yield Finding(
                 "known_from_midnight", code, whole.height, shown(whole), share, f"{share:.0%} of {rows.height} at 00:00 without delay"
@@ -159,9 +162,10 @@ def _ended_at_start(study: Study) -> Iterator[Finding]:
     starts = study.frame.filter(pl.col("code").str.starts_with("ENCOUNTER//") & ~pl.col("code").str.starts_with("ENCOUNTER//END//"))
     if ends.is_empty() or starts.is_empty():
         return
-    left = ends.sort("a")
-    right = starts.filter(pl.col("a").is_not_null()).select("s", start="a", at="a").sort("at")
-    held = left.join_asof(right, left_on="a", right_on="at", by="s", strategy="backward", check_sortedness=False)
+    # Of its own kind: one stay often ends as another begins, from the emergency room to a bed.
+    left = ends.with_columns(form=pl.col("code").str.strip_prefix("ENCOUNTER//END//")).sort("a")
+    right = starts.filter(pl.col("a").is_not_null()).select("s", start="a", at="a", form=pl.col("code").str.strip_prefix("ENCOUNTER//"))
+    held = left.join_asof(right.sort("at"), left_on="a", right_on="at", by=["s", "form"], strategy="backward", check_sortedness=False)
     held = held.filter((pl.col("a") - pl.col("start")) <= _MINUTE)
     busy = study.frame.filter(pl.col("t").is_not_null() & pl.col("unit").is_not_null()).select("s", later="t", at2="t").sort("at2")
     after = held.with_columns(edge=pl.col("a") + HOUR).sort("edge")
@@ -171,7 +175,7 @@ def _ended_at_start(study: Study) -> Iterator[Finding]:
     for code, own in _by_code(on):
         share = own.height / totals[code]
         if own.height >= FEW and share >= 0.2:
-            detail = f"{share:.0%} of {totals[code]} ends are known at the start of a stay in which measurements go on"
+            detail = f"{share:.0%} of {totals[code]} ends are known at the start of their own stay, while measurements go on"
             yield Finding("end_known_early", code, own.height, shown(own), share, detail)
 
 

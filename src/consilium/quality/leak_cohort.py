@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from consilium.core.card import Question
 from consilium.quality.leak_report import Finding
 from consilium.quality.leak_study import ALWAYS, HOUR, NEVER, Floats, Ints, Study, area, words
+from consilium.record.task_of import by_count
 
 _FEW = 10
 _MICROSECOND = timedelta(microseconds=1)
@@ -42,24 +42,17 @@ def cohort_findings(study: Study) -> Iterator[Finding]:
         yield from _order(study)
 
 
-def positive(question: Question) -> pl.Expr:
-    """Whether an event with the label's code says that the truth is positive."""
-    if question.of_text:
-        return pl.col("text_value").is_in([text for text, v in question.of_text.items() if v > 0])
-    if question.positive_from is not None:
-        return pl.col("numeric_value") >= question.positive_from
-    return pl.lit(True)
-
-
 def _outcome_first(study: Study) -> Iterator[Finding]:
     """Cases whose outcome had happened when they were asked about."""
     assert study.card is not None
     question, y = study.card.question, study.y
     if not len(y) or not y.any():
         return
-    end = study.card.question.target[1] // _MICROSECOND
-    told = study.pairs.filter((pl.col("code") == question.label) & pl.col("t").is_not_null() & positive(question).fill_null(False))
-    since = pl.col("t") - pl.col("as_of")
+    # A target that is counted from another event lies somewhere after the asking.
+    end = NEVER if question.after or question.until else question.target[1] // _MICROSECOND
+    asked = pl.DataFrame({"s": study.row_subject, "row": np.arange(len(study.as_of)), "as_of": study.as_of}).filter(pl.col("s") >= 0)
+    told = asked.join(study.outcomes, on="s")
+    since = pl.col("k") - pl.col("as_of")
     by_row = told.group_by("row").agg(first=since.min(), inside=((since > 0) & (since <= end)).any())
     n = len(y)
     done, inside = np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
@@ -85,16 +78,19 @@ def _outcome_first(study: Study) -> Iterator[Finding]:
 
 
 def _trigger(study: Study) -> Ints:
-    """The moment at which each row's trigger was first known, `NEVER` without one."""
+    """The moment at which each row's trigger was known, `NEVER` without one: the first, or the latest before a row of many."""
     assert study.card is not None
-    first = np.full(len(study.as_of), NEVER)
-    own = (
-        study.pairs.filter((pl.col("code") == study.card.question.trigger) & pl.col("t").is_not_null())
-        .group_by("row")
-        .agg(pl.col("k").min())
-    )
-    first[own["row"].to_numpy()] = own["k"].to_numpy()
-    return first
+    found = np.full(len(study.as_of), NEVER)
+    first = study.triggers.group_by("s").agg(pl.col("k").min())
+    place = dict(first.iter_rows())
+    for row, s in enumerate(study.row_subject.tolist()):
+        found[row] = place.get(s, NEVER)
+    if study.card.question.occurrence == "every" and not study.triggers.is_empty():
+        asked = pl.DataFrame({"s": study.row_subject, "row": np.arange(len(found)), "k": study.as_of}).sort("k")
+        own = asked.join_asof(study.triggers.with_columns(at="k").sort("k"), on="k", by="s", check_sortedness=False)
+        own = own.filter(pl.col("at").is_not_null())
+        found[own["row"].to_numpy()] = own["at"].to_numpy()
+    return found
 
 
 def _before_trigger(study: Study) -> Iterator[Finding]:
@@ -117,8 +113,9 @@ def _from_later(study: Study) -> Iterator[Finding]:
     n = len(study.as_of)
     trigger = _trigger(study)
     since = study.as_of - trigger
-    if (trigger != NEVER).mean() > 0.9 and (since[trigger != NEVER] == 0).mean() > 0.9:
-        return  # asked when the trigger was known, as the question says
+    delay = study.card.question.delay // _MICROSECOND if study.card else 0
+    if (trigger != NEVER).mean() > 0.9 and (since[trigger != NEVER] == delay).mean() > 0.9:
+        return  # asked when the trigger was known, or as long after it as the question says
     ahead = study.pairs.filter((pl.col("t") > pl.col("as_of")) & (pl.col("k") != ALWAYS) & pl.col("t").is_not_null())
     groups: list[tuple[str, NDArray[np.bool_]]] = [("rows", np.ones(n, dtype=np.bool_))]
     if len(study.y):
@@ -143,8 +140,7 @@ def _selected(study: Study) -> Iterator[Finding]:
     assert study.card is not None
     question = study.card.question
     asked = set(study.row_subject[study.row_subject >= 0].tolist())
-    trigger = study.frame.filter((pl.col("code") == question.trigger) & pl.col("t").is_not_null() & (pl.col("k") != NEVER))
-    eligible = trigger.group_by("s").agg(at=pl.col("k").min()).sort("s")
+    eligible = study.triggers.group_by("s").agg(at=pl.col("k").min()).sort("s")
     if not len(asked) or eligible.height < 40:
         return
     # Rows may be asked some time after their trigger; the others are looked at as late as those usually are.
@@ -154,6 +150,11 @@ def _selected(study: Study) -> Iterator[Finding]:
     eligible = eligible.with_columns(
         taken=pl.col("s").is_in(list(asked)), at=pl.Series([own.get(s, at + usual) for s, at in eligible.iter_rows()], dtype=pl.Int64)
     )
+    if by_count(question) and question.followed and not question.after and not question.until:
+        # The question itself leaves out, and the cohort counts, those of whom nobody knows what became of them.
+        end = study.frame.filter(pl.col("t").is_not_null()).group_by("s").agg(end=pl.col("t").max())
+        late = pl.col("end") - pl.col("at") >= question.target[1] // _MICROSECOND
+        eligible = eligible.join(end, on="s").filter(pl.col("taken") | late).sort("s").drop("end")
     left = eligible.filter(~pl.col("taken")).height
     if left < 15 or eligible.height - left < 15:
         return

@@ -21,6 +21,7 @@ TOO_GOOD = 0.985
 _EXCLUSIVE = 10.0  # least likelihood ratio, at the upper bound of the share of controls, of a value that only cases have
 _NAMED = 3.0  # and of an input whose very name speaks of the outcome
 _MANY_Z = 6.0
+_CALLED = 20  # codes of the answer whose names are read
 _LEVELS = 10
 
 
@@ -114,7 +115,7 @@ def _speaks(study: Study, column: Column) -> str:
     card = study.card
     if card is None:
         return ""
-    goal = {concept(card.question.label), card.condition} - {""}
+    goal = {concept(code) for code in study.answered_by} | {concept(card.question.label), card.condition} - {""}
     for code in column.codes:
         own = concept(code)
         if own in goal or any(_kin(own, other) for other in goal):
@@ -134,14 +135,15 @@ def _outcome_words(study: Study) -> tuple[str, ...]:
     """Words of the condition that few other concepts share, so that they point at it."""
     if study.card is None:
         return ()
-    return _pointing(study.card, study.name(study.card.question.label))
+    called = sorted(study.answered_by)[:_CALLED] or [study.card.question.label]
+    return _pointing(study.card, called, " ".join(study.name(code) for code in called))
 
 
-def _pointing(card: Card, label_name: str) -> tuple[str, ...]:
+def _pointing(card: Card, called: Sequence[str], label_name: str) -> tuple[str, ...]:
     codes = shelf().codes
     known = codes[card.condition].name if card.condition in codes else ""
     text = f"{card.name} {known} {card.title.get('en', '')} {label_name}"
-    common = {*process()["common"], *words(card.question.label.partition("//")[0])}
+    common = {*process()["common"], *(w for code in called for w in words(code.partition("//")[0]))}
     often = _often()
     return tuple(sorted({w for w in words(text) if len(w) >= 5 and w.isalpha() and w not in common and often[w] <= 5}))
 

@@ -89,7 +89,7 @@ def _people(study: Study) -> Iterator[Finding]:
             detail = f"{len(same)} pairs of charts, one on each side, have at least half of their events in common"
             yield Finding("patient_twice", "split", len(same), where, max(alike for *_, alike in found), detail)
             return
-    if not study.assumed:
+    if not study.assumed and not study.relative:  # else two strangers share their moments by chance
         yield from _related(study, asked, apart)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from consilium.core.card import Card
 from consilium.core.code import concept
-from consilium.core.errors import LawError, UnitError
+from consilium.core.errors import CardError, LawError, UnitError
 from consilium.core.events import SCHEMA
 from consilium.core.features import Features
 from consilium.knowledge import shelf
 from consilium.record import Fold, features
+from consilium.record.met import codes_of, met
+from consilium.record.task import Task
+from consilium.record.task_of import LABEL, task_of
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -91,8 +94,51 @@ class Study:
         """Codes that the card reads; every code of the record where there is no card."""
         if self.card is None:
             return tuple(sorted(self.frame["code"].unique().to_list()))
-        codes = {code for i in self.card.inputs for code in i.codes} | {self.card.question.trigger}
-        return tuple(sorted(codes & set(self.frame["code"].unique().to_list())))
+        held = set(self.frame["code"].unique().to_list())
+        codes = {code for i in self.card.inputs for code in i.codes} | self.asked_by
+        return tuple(sorted(codes & held))
+
+    @property
+    def asked_by(self) -> set[str]:
+        """Codes of the record that the question's trigger looks at."""
+        return self._codes("" if self.task is None else self.task.trigger)
+
+    @functools.cached_property
+    def answered_by(self) -> set[str]:
+        """Codes of the record that the question's truth is read from."""
+        return self._codes(LABEL)
+
+    @functools.cached_property
+    def task(self) -> Task | None:
+        """The card's question, laid out; None where there is no card, or one whose question nobody can answer."""
+        if self.card is None:
+            return None
+        try:
+            return task_of(self.card.question)
+        except CardError:
+            return None
+
+    @functools.cached_property
+    def triggers(self) -> pl.DataFrame:
+        """When each subject's trigger was known: `s`, `k`, by subject and time."""
+        return self._met("" if self.task is None else self.task.trigger)
+
+    @functools.cached_property
+    def outcomes(self) -> pl.DataFrame:
+        """When each subject's truth was positive, whenever it became known: `s`, `k`, by subject and time."""
+        return self._met(LABEL)
+
+    def _codes(self, name: str) -> set[str]:
+        return (
+            set() if self.task is None else codes_of(pa.array(self.frame["code"].unique().sort().to_list(), pa.string()), self.task, name)
+        )
+
+    def _met(self, name: str) -> pl.DataFrame:
+        if self.task is None:
+            return pl.DataFrame(schema={"s": pl.Int64, "k": pl.Int64})
+        events = self.frame.select(SCHEMA.names).to_arrow()
+        who, when = met(events, self.task, name)
+        return pl.DataFrame({"s": np.searchsorted(self.subjects, who), "k": when})
 
     @functools.cached_property
     def dated(self) -> pl.DataFrame:
@@ -123,6 +169,13 @@ class Study:
         """Whether all that is read carries one assumed date, so that nothing can be said of time."""
         read = self.dated.filter(~pl.col("code").str.starts_with("MEDS_"))
         return read.height > 50 and read["t"].n_unique() <= 2
+
+    @functools.cached_property
+    def relative(self) -> bool:
+        """Whether nearly all charts begin at one instant: a clock that counts from an assumed date, so that no date says anything."""
+        told = self.frame.filter(pl.col("t").is_not_null() & ~pl.col("code").str.starts_with("MEDS_"))
+        first = told.group_by("s").agg(pl.col("t").min())["t"]
+        return len(first) > 50 and int(first.value_counts()["count"].max() or 0) > 0.9 * len(first)  # type: ignore[arg-type]
 
     def name(self, code: str) -> str:
         """What a code is called, with the code itself, in lower case."""
@@ -195,15 +248,15 @@ def _columns(
         return tuple(found), ()
     if card is None or not rows:
         return (), ()
-    found, unread = [], []
-    for i in card.inputs:
-        try:
-            X = features(events, (i,), list(rows)).X[:, 0].astype(np.float64)
-        except UnitError as error:
-            unread.append(f"{i.name}: {error}")
-            continue
-        found.append(Column(i.name, i.codes, X, i.take))
-    return tuple(found), tuple(unread)
+    try:
+        X = features(events, card.inputs, list(rows)).X
+        return tuple(Column(i.name, i.codes, X[:, j].astype(np.float64), i.take) for j, i in enumerate(card.inputs)), ()
+    except UnitError as error:
+        if len(card.inputs) == 1:
+            return (), (f"{card.inputs[0].name}: {error}",)
+    # One value in a unit that does not convert hides no other input.
+    apart = [_columns(events, replace(card, inputs=(i,)), rows, None) for i in card.inputs]
+    return tuple(c for columns, _ in apart for c in columns), tuple(u for _, unread in apart for u in unread)
 
 
 def _known_as(code: str) -> str:

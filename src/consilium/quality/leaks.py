@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -20,22 +20,13 @@ from consilium.quality.leak_encoding import encoding
 from consilium.quality.leak_future import future
 from consilium.quality.leak_label import label
 from consilium.quality.leak_report import Finding, LeakReport
+from consilium.quality.leak_sample import MOST, HasEvents, drawn, sample
 from consilium.quality.leak_split import split_findings
 from consilium.quality.leak_study import Study, prepare
 from consilium.quality.leak_zone import zone
-from consilium.record import Cohort, Fold, Record, cohort
-
-MOST = 5_000_000
-"""Events read of a record; of a larger one whole subjects are left out, which the report says."""
+from consilium.record import Cohort, Fold, Record, View, cohort
 
 _CHECKS = (clock, zone, label, future, cohort_findings, encoding, split_findings)
-
-
-class HasEvents(Protocol):
-    """A record, or a view of one."""
-
-    def events(self) -> Iterator[pa.Table]:
-        """Tables of events, all of a patient in one."""
 
 
 class HasCases(Protocol):
@@ -96,30 +87,33 @@ def check_time(
     >>> [finding.kind for finding in check_time(table([event]), None).findings]
     ['no_availability']
     """
-    events, notes = _events(record_or_events)
-    if isinstance(record_or_events, Record):
-        descriptions = descriptions or record_or_events.descriptions()
-        patients = patients or {subject: name for name, subject in record_or_events.patients()}
-    rows, labels = _asked(events, card, asked, notes)
+    events, permille = sample(record_or_events)
+    if isinstance(record_or_events, Record | View):
+        record = record_or_events if isinstance(record_or_events, Record) else record_or_events.record
+        descriptions = descriptions or record.descriptions()
+        patients = patients or {subject: name for name, subject in record.patients()}
     folds = () if splits is None else (splits,) if isinstance(splits, Fold) else tuple(splits)
+    notes = [] if permille == 1000 else [f"Of all subjects {permille / 10:.1f} % were looked at: there are more than {MOST:,} events"]
+    rows, labels = _asked(events, card, asked, notes)
+    if asked is not None and permille < 1000:
+        kept = np.flatnonzero(drawn(np.array([s for s, _ in rows], dtype=np.int64), permille))
+        rows, labels = tuple(rows[i] for i in kept), labels[kept] if len(labels) else labels
+        folds = tuple(_within(fold, kept) for fold in folds)
+        matrix = None if matrix is None else _rows_of(matrix, kept)
+    lost = len({s for s, _ in rows} - set(pc.unique(events["subject_id"]).to_pylist())) if asked is not None else 0
+    if lost:
+        notes.append(f"{lost} subjects of the rows have no events")
     study = prepare(events, card, rows, labels, folds, matrix, descriptions or {}, patients or {})
     return _report(study, notes)
 
 
-def check_time_of(specialist: Card | Any, record: HasEvents, splits: Fold | Sequence[Fold] | None = None) -> LeakReport:
-    """Look for leaks of time in a record with a specialist's eyes: what `consilium check-time` prints.
-
-    Parameters
-    ----------
-    specialist : Card, or whatever has `.seat.card`
-        A specialist that is seated, or the card of one that is not.
-    record : record or view
-    """
-    card = specialist if isinstance(specialist, Card) else specialist.seat.card
-    return check_time(record, card, splits=splits)
-
-
-def leak_reasons(card: Card, events: pa.Table | Iterable[pa.Table], cases: HasCases) -> tuple[str, ...]:
+def leak_reasons(
+    card: Card,
+    events: pa.Table | Iterable[pa.Table],
+    cases: HasCases,
+    splits: Fold | Sequence[Fold] | None = None,
+    descriptions: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
     """Why a model should not be trained on or proven by these cases; empty when no leak is found.
 
     Parameters
@@ -129,42 +123,36 @@ def leak_reasons(card: Card, events: pa.Table | Iterable[pa.Table], cases: HasCa
         The events the cases were found in.
     cases : Cases
         As `specialists.cases` gives them; their features are the card's inputs.
+    splits, descriptions
+        As in `check_time`.
     """
     whole = events if isinstance(events, pa.Table) else pa.concat_tables(list(events))
-    report = check_time(whole, card, (cases.features.rows, cases.y))
+    report = check_time(whole, card, (cases.features.rows, cases.y), splits, descriptions=descriptions)
     return tuple(f"{f.kind} in {f.where}: {f.detail}. {f.do()}" for f in report.findings)
 
 
-def _events(given: HasEvents | pa.Table) -> tuple[pa.Table, list[str]]:
-    if isinstance(given, pa.Table):
-        return given, []
-    shards = list(given.events())
-    total = sum(s.num_rows for s in shards)
-    if not shards or total <= MOST:
-        return (pa.concat_tables(shards) if shards else pa.table({})), []
-    keep = max(1, round(1000 * MOST / total))
-    kept = [s.filter(pa.array((s["subject_id"].to_numpy() % 1009) % 1000 < keep)) for s in shards]
-    return pa.concat_tables(kept), [f"{keep / 10:.1f} % of subjects were looked at: the record holds {total} events"]
+def _within(fold: Fold, kept: NDArray[np.intp]) -> Fold:
+    """A fold's positions among the rows that are kept."""
+    return Fold(*(np.flatnonzero(np.isin(kept, side)).astype(np.intp) for side in (fold.train, fold.test)))
+
+
+def _rows_of(matrix: Features, kept: NDArray[np.intp]) -> Features:
+    times = None if matrix.times is None else matrix.times[kept]
+    rows = tuple(matrix.rows[i] for i in kept)
+    return Features(matrix.X[kept], matrix.names, matrix.units, rows, matrix.observed[kept], times)
 
 
 def _asked(events: pa.Table, card: Card | None, asked: Any, notes: list[str]) -> tuple[tuple[tuple[int, datetime], ...], NDArray[np.int8]]:
-    nobody = np.zeros(0, dtype=np.int8)
     if asked is None:
         if card is None:
-            return (), nobody
+            return (), np.zeros(0, dtype=np.int8)
         try:
             asked = cohort(events, card.question)
         except CardError as error:
             notes.append(f"Nobody could be asked: {error}")
-            return (), nobody
+            return (), np.zeros(0, dtype=np.int8)
     rows, labels = (asked.rows, asked.labels) if isinstance(asked, Cohort) else asked
-    kept = np.asarray(labels, dtype=np.int8)
-    if len(rows) and events.num_rows:
-        held = set(pc.unique(events["subject_id"]).to_pylist())
-        lost = sum(s not in held for s, _ in rows)
-        if lost:
-            notes.append(f"{lost} rows are about subjects without events")
-    return tuple((int(s), at) for s, at in rows), kept
+    return tuple((int(s), at) for s, at in rows), np.asarray(labels, dtype=np.int8)
 
 
 def _report(study: Study, notes: list[str]) -> LeakReport:
@@ -174,6 +162,8 @@ def _report(study: Study, notes: list[str]) -> LeakReport:
             found.setdefault((finding.kind, finding.where), finding)
     if study.assumed:
         notes.append("All that is read carries one assumed date: nothing can be said of when it was known")
+    elif study.relative:
+        notes.append("All charts begin at one assumed date: charts were not compared by their dates")
     if study.card is not None and not len(study.rows):
         notes.append("Nobody was asked: inputs were not held against answers")
     if len(study.y) and min(int(study.y.sum()), int((study.y == 0).sum())) < 10:

@@ -90,7 +90,7 @@ def _timed(line: Timeline, predicate: Predicate) -> tuple[Ints, Ints]:
 
 def matching(line: Timeline, predicate: Predicate) -> Ints:
     """Rows that meet a predicate, whatever their time."""
-    rows = np.flatnonzero(_coded(line.codes, predicate)[line.code]) if len(line.codes) else np.zeros(0, np.int64)
+    rows = np.flatnonzero(coded(line.codes, predicate)[line.code]) if len(line.codes) else np.zeros(0, np.int64)
     if predicate.low is not None or predicate.high is not None:
         number = line.events["numeric_value"].take(pa.array(rows)).to_numpy()
         number = number if number.dtype.kind == "f" else number.astype(np.float64)
@@ -107,7 +107,7 @@ def matching(line: Timeline, predicate: Predicate) -> Ints:
     return rows
 
 
-def _coded(codes: pa.Array, predicate: Predicate) -> NDArray[np.bool_]:
+def coded(codes: pa.Array, predicate: Predicate) -> NDArray[np.bool_]:
     """Which codes are a predicate's, shape (n_codes,)."""
     wanted = pc.is_in(codes, pa.array(predicate.codes, codes.type)).to_numpy(zero_copy_only=False)
     for prefix in predicate.prefixes:

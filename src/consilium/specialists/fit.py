@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from consilium.core.card import Card, Proof
-from consilium.core.errors import InputError
+from consilium.core.errors import InputError, LeakageError
 from consilium.core.report import Development, LearnerResult, Report
 from consilium.models import learner
 from consilium.models.familiarity import fit_familiarity
@@ -20,10 +20,11 @@ from consilium.models.prototypes import Prototypes, fit_prototypes
 from consilium.models.seal import seal
 from consilium.models.served import ServedModel
 from consilium.models.uncertainty import fit_intervals
+from consilium.quality.leaks import leak_reasons
 from consilium.record import folds
 from consilium.specialists.cases import Cases, bedside_groups, cases
 from consilium.specialists.dossier import apart, gather, keep_reference, write_dossier
-from consilium.specialists.prove import INNER_FOLDS, SEED, assemble, held_out_words, parted, prove, report, splits_of, train
+from consilium.specialists.prove import INNER_FOLDS, SEED, assemble, held_out_words, parted, prove, report, splits, splits_of, train
 from consilium.specialists.roster import MODEL, PAGE, REPORT, TREE
 from consilium.specialists.scrutiny import scrutinised, scrutiny
 from consilium.validation import learner_result, measure, page, write_report
@@ -31,16 +32,25 @@ from consilium.validation import learner_result, measure, page, write_report
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained specialist: its card, its sealed model, where the model lies, and the patients it was trained on."""
+    """A trained specialist: its card, its sealed model, where it lies, whom it was trained on, and the leaks it was trained despite of."""
 
     card: Card
     model: ServedModel
     folder: Path
     data: str
     fingerprint: str
+    leaks: tuple[str, ...] = ()
 
 
-def fit(card: Card, events: Iterable[pa.Table], into: Path, data: str) -> Fitted:
+def fit(
+    card: Card,
+    events: Iterable[pa.Table],
+    into: Path,
+    data: str,
+    *,
+    descriptions: Mapping[str, str] | None = None,
+    despite_leaks: bool = False,
+) -> Fitted:
     """Train the card's learner on all patients of a record (but those whom its proof holds out) and seal it in `into/model.onnx`.
 
     Parameters
@@ -53,15 +63,24 @@ def fit(card: Card, events: Iterable[pa.Table], into: Path, data: str) -> Fitted
         Folder for the model; made when absent.
     data : str
         What the data are called in the report.
+    descriptions : mapping of str to str, optional
+        What codes are called; a name can betray an answer.
+    despite_leaks : bool
+        Train although `check-time` finds leaks, which a person has looked at; they are then among the limits of every report.
 
     Raises
     ------
     InputError
         When the record does not answer the card's question.
+    LeakageError
+        When the future, or the answer, has reached what the model is to learn from.
     ModelError
         When the exported model does not give the learner's probabilities.
     """
-    return _fit(card, parted(card, cases(card, _whole(events)))[0], into, data)
+    whole = _whole(events)
+    found = cases(card, whole)
+    leaks = _leaks(card, whole, found, data, descriptions, despite_leaks)
+    return _fit(card, parted(card, found)[0], into, data, leaks)
 
 
 def fit_and_prove(
@@ -73,23 +92,28 @@ def fit_and_prove(
     limits: tuple[str, ...] = (),
     undated: str = "",
     home: Path | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    despite_leaks: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Fitted, Report]:
     """Prove every learner under the card's proof, train the seated one on all patients, and write model, report, dossier and tree.
 
     Where the proof holds patients out, learners are compared and the model is sealed without them; then they are shown to it, once.
     `limits` is what the reader must know of the data; `undated` why they carry no dates, when the moments of asking are assumed;
-    `home` the specialist's folder, where the author's statements lie (by default `into`).
+    `home` the specialist's folder, where the author's statements lie (by default `into`); `descriptions` and `despite_leaks` as in `fit`.
     `tree.svg` is the comparison's decision tree, trained on the patients the model was: not what speaks, but what people like to see.
     """
     whole = _whole(events)
     found = cases(card, whole)
+    progress("looking for leaks of time")
+    leaks = _leaks(card, whole, found, data, descriptions, despite_leaks)
+    limits = (*limits, *leaks)
     learned, held = parted(card, found)
     if undated:
         learned, held = replace(learned, period=undated), held and replace(held, period=undated)
     proof = prove(card, learned, progress=progress)
     progress(f"{card.learner}, on everything")
-    fitted = _fit(card, learned, into, data)
+    fitted = _fit(card, learned, into, data, leaks)
     if held is None:
         proven = report(card, learned, proof, fitted.model.sha256, data, limits)
     else:
@@ -102,7 +126,7 @@ def fit_and_prove(
     out_of_fold = proof.probabilities[card.learner]
     shown, p = (learned, out_of_fold) if held is None else (held, fitted.model.probability(held.features.X))
     keep_reference(card, shown, p, proven.model_sha256, into)
-    splits = list(splits_of(card, found)) if held is None else [apart(found, learned, held)]
+    parts = list(splits_of(card, found)) if held is None else [apart(found, learned, held)]
     facts = gather(
         card,
         proven,
@@ -111,7 +135,7 @@ def fit_and_prove(
         whole,
         study="development",
         dated=not undated,
-        splits=splits,
+        splits=parts,
         looked=found,
         made=(learned, out_of_fold),
         home=home or into,
@@ -122,10 +146,20 @@ def fit_and_prove(
     return fitted, proven
 
 
-def validate(fitted: Fitted, events: Iterable[pa.Table], data: str, *, undated: str = "", into: Path | None = None) -> Report:
+def validate(
+    fitted: Fitted,
+    events: Iterable[pa.Table],
+    data: str,
+    *,
+    undated: str = "",
+    descriptions: Mapping[str, str] | None = None,
+    into: Path | None = None,
+) -> Report:
     """Hold a sealed model against patients it was not trained on; with `into`, write report and dossier there.
 
     `undated` says why the data carry no dates, when the moments of asking are assumed.
+
+    Leaks of time that are found in their records are among the report's limits: they make a model look better than it is.
 
     Raises
     ------
@@ -143,7 +177,8 @@ def validate(fitted: Fitted, events: Iterable[pa.Table], data: str, *, undated: 
             where=data,
             do=f"give other patients, or run `consilium fit {fitted.card.name}`, which proves it by patients held out in turn",
         )
-    proven = _held_against(fitted, found, (), "the sealed model on patients it was not trained on", data, ())
+    limits = (*fitted.leaks, *map(_suspected, leak_reasons(card, whole, found, descriptions=descriptions)))
+    proven = _held_against(fitted, found, (), "the sealed model on patients it was not trained on", data, limits)
     if into:
         write(proven, card, into)
         p = fitted.model.probability(found.features.X)
@@ -179,7 +214,24 @@ def _held_against(
     return scrutinised(draft, found, *scrutiny(fitted.model, found))
 
 
-def _fit(card: Card, found: Cases, into: Path, data: str) -> Fitted:
+def _leaks(card: Card, whole: pa.Table, found: Cases, data: str, descriptions: Mapping[str, str] | None, despite: bool) -> tuple[str, ...]:
+    reasons = leak_reasons(card, whole, found, splits(card, found), descriptions)
+    if reasons and not despite:
+        raise LeakageError(
+            f"The future, or the answer, seems to have reached what {card.name} would learn from",
+            where=data,
+            found="; ".join(reasons),
+            do="correct the data or the card (`consilium check-time` shows examples), or, when every finding is honest, fit with "
+            "--despite-leaks, which writes them into the report",
+        )
+    return tuple(map(_suspected, reasons))
+
+
+def _suspected(reason: str) -> str:
+    return f"Suspected leak of time: {reason}"
+
+
+def _fit(card: Card, found: Cases, into: Path, data: str, leaks: tuple[str, ...]) -> Fitted:
     trained = train(card.learner, found.features.X, found.y, found.subjects, card.parameters, bedside_groups(found.groups))
     into.mkdir(parents=True, exist_ok=True)
     path = into / MODEL
@@ -210,8 +262,9 @@ def _fit(card: Card, found: Cases, into: Path, data: str) -> Fitted:
     importance = {name: round(float(w), 6) for name, w in zip(found.features.names, weights, strict=True)}
     one_each = _one_row_each(found.subjects)
     prototypes = fit_prototypes(found.features.X[one_each], found.y[one_each], weights)
-    model = sealed({"importance": importance, "data": data, "fingerprint": found.fingerprint}, prototypes)
-    return Fitted(card, model, into, data, found.fingerprint)
+    despite = {"leaks": list(leaks)} if leaks else {}
+    model = sealed({"importance": importance, "data": data, "fingerprint": found.fingerprint, **despite}, prototypes)
+    return Fitted(card, model, into, data, found.fingerprint, leaks)
 
 
 def _one_row_each(subjects: NDArray[np.int64]) -> NDArray[np.intp]:

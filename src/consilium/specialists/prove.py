@@ -101,7 +101,7 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
         Told what is being fitted.
     """
     X, y = found.features.X, found.y
-    splits = list(splits_of(card, found))
+    parts = list(splits_of(card, found))
     groups = bedside_groups(found.groups)
     probabilities, results = {}, []
     answers, faithful = np.zeros((len(y), 2), dtype=np.bool_), []
@@ -111,8 +111,8 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
         most = None if seated else MOST_ROWS.get(name)
         capped = None
         started = time.perf_counter()
-        for part, (fit_rows, rest) in enumerate(splits, 1):
-            progress(f"{name}, part {part} of {len(splits)}")
+        for part, (fit_rows, rest) in enumerate(parts, 1):
+            progress(f"{name}, part {part} of {len(parts)}")
             if most is not None and len(fit_rows) > most:
                 fit_rows, capped = _fewer(fit_rows, most), most
             parameters = card.parameters if seated else None
@@ -121,7 +121,7 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
             p[rest] = probability_of(scored)
             if seated:
                 answers[rest] = trained.sets.at(scored, _of(groups, rest))
-                unseen = X[a_few(rest, FAITHFUL_ROWS // len(splits))]
+                unseen = X[a_few(rest, FAITHFUL_ROWS // len(parts))]
                 faithful.append(reasons_of(trained.learner, X[fit_rows], unseen))
         probabilities[name] = p
         results.append(replace(learner_result(name, y, p, time.perf_counter() - started), most_rows=capped))
@@ -143,16 +143,31 @@ def parted(card: Card, found: Cases) -> tuple[Cases, Cases | None]:
     LawError
         When nobody is left on one side.
     """
+    fold = _held(card, found)
+    return (found, None) if fold is None else (some(found, fold.train), some(found, fold.test))
+
+
+def splits(card: Card, found: Cases) -> list[Fold]:
+    """The parts that are learned from and proven on: who is held out for good, or else the folds or sites in turn.
+
+    Raises
+    ------
+    LawError
+        When nobody is left on one side.
+    """
+    fold = _held(card, found)
+    return list(splits_of(card, found)) if fold is None else [fold]
+
+
+def _held(card: Card, found: Cases) -> Fold | None:
     how = card.proof
     if how.kind != "held_out":
-        return found, None
+        return None
     if how.since is not None:
-        fold = forward(found.features.rows, how.since)
-    elif how.by:
-        fold = held_out(np.isin(found.groups["part"].astype(str), how.held), found.subjects, where=f"{how.by} in {', '.join(how.held)}")
-    else:
-        fold = held_out(drawn(found.subjects, how.share, seed=SEED), found.subjects, where=f"a share of {how.share:g}")
-    return some(found, fold.train), some(found, fold.test)
+        return forward(found.features.rows, how.since)
+    if how.by:
+        return held_out(np.isin(found.groups["part"].astype(str), how.held), found.subjects, where=f"{how.by} in {', '.join(how.held)}")
+    return held_out(drawn(found.subjects, how.share, seed=SEED), found.subjects, where=f"a share of {how.share:g}")
 
 
 def report(card: Card, found: Cases, proof: Proof, model_sha256: str, data: str, limits: tuple[str, ...]) -> Report:
