@@ -84,7 +84,8 @@ def main() -> None:
     Console(stderr=True).print(table)
     figures = {
         "ratio_vs_dcurves": round(theirs["seconds"] / best, 1), "ratio_without_bands": round(theirs["seconds"] / plain, 1),
-        "max_abs_diff": max(apart, everybody), "seconds": round(best, 4), "seconds_dcurves": round(theirs["seconds"], 4), "rows": arguments.rows,
+        "max_abs_diff": max(apart, everybody), "seconds": round(best, 4), "seconds_dcurves": round(theirs["seconds"], 4),
+        "rows": arguments.rows,
     }  # fmt: skip
     print(json.dumps(figures))
 

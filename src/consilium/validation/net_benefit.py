@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from consilium.core import NetBenefitPoint
+from consilium.core import Estimate, NetBenefitPoint
 from consilium.core.errors import InputError
-from consilium.validation.interval import TIMES, percentile
+from consilium.validation.interval import TAIL, TIMES
 from consilium.validation.predictions import outcomes, probabilities
 
 THRESHOLDS: tuple[float, ...] = tuple(percent / 100 for percent in range(1, 100))
@@ -61,7 +61,13 @@ def net_benefit(
     benefit = true - false * price
     share = float(event.mean())
     everybody = share - (1 - share) * price
-    return tuple(NetBenefitPoint(float(t[i]), percentile(float(benefit[0, i]), benefit[1:, i]), float(everybody[i])) for i in range(t.size))
+    if times < 1:
+        return tuple(NetBenefitPoint(float(t[i]), Estimate(float(benefit[0, i])), float(everybody[i])) for i in range(t.size))
+    low, high = np.quantile(benefit[1:], [TAIL, 1 - TAIL], axis=0)
+    return tuple(
+        NetBenefitPoint(float(t[i]), Estimate(float(benefit[0, i]), float(low[i]), float(high[i])), float(everybody[i]))
+        for i in range(t.size)
+    )
 
 
 def _at_least(cells: np.ndarray) -> np.ndarray:
