@@ -178,6 +178,10 @@ def test_a_population_the_data_do_not_hold_is_a_concern(flawless):
     assert judge(replace(flawless, sexes=("M",))).of("participants").concern == "high"
 
 
+def test_what_the_data_do_not_say_of_patients_stays_unclear(flawless):
+    assert judge(replace(flawless, sexes=(), outside_population=1.0)).of("participants").concern == "unclear"
+
+
 def test_every_kind_of_leak_answers_a_question():
     named = {kind for q in checklist("probast")["questions"].values() for kind in q["leaks"]}
     assert named == set(KINDS)

@@ -248,6 +248,32 @@ def validate(
 
 @app.command()
 @worded
+def adopt(
+    model: Annotated[Path, typer.Argument(help="An ONNX file, of scikit-learn, PyTorch, TensorFlow, Keras or anything else.")],
+    card: Annotated[Path, typer.Option(help="A card.yaml with `learner: onnx`; data.yaml may lie beside it.")],
+    record: Annotated[Path | None, typer.Option("--record", help="Folder of a record with your patients.")] = None,
+    data: DataPath = None,
+    into: Annotated[Path, typer.Option(help="Home of your specialists; a folder is made in it.")] = Path("specialists"),
+) -> None:
+    """Give a model made elsewhere a seat: check it, calibrate it apart, prove it on your own patients, write report and dossier.
+
+    Example: `consilium adopt model.onnx --card card.yaml --record ours --into specialists`; then set CONSILIUM_SPECIALISTS=specialists
+    """
+    from consilium.cli.show import reported, working
+
+    if not card.is_file():
+        raise FormatError("The card is not there", where=str(card))
+    with working(err) as progress, verbs.training_data(card.parent, _given(record, data)) as (source, about):
+        progress("adopting")
+        undated, limits = verbs.about_data(card.parent) if record is None else ("", ())
+        fitted, report = verbs.adopt(model, card, source, into=into, about=about, limits=limits, undated=undated)
+    reported(out, report, fitted.folder / "report.html")
+    if not report.passes:
+        raise typer.Exit(1)
+
+
+@app.command()
+@worded
 def drift(
     specialist: Annotated[str, typer.Argument(help="A seated specialist.")],
     record: RecordDir,

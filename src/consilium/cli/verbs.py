@@ -282,6 +282,35 @@ def validate(fitted: Fitted | str, data: HasEvents, *, into: str | Path | None =
     )
 
 
+def adopt(
+    model: str | Path,
+    card: str | Path,
+    data: HasEvents,
+    *,
+    into: str | Path = "specialists",
+    about: str = "the given record",
+    limits: tuple[str, ...] = (),
+    undated: str = "",
+) -> tuple[Fitted, Report]:
+    """Give an ONNX model made elsewhere a seat, calibrated apart and proven on your own patients; see `specialists.adopt`.
+
+    Parameters
+    ----------
+    model, card : path
+        The ONNX file, and its `card.yaml`.
+    data : record or view
+        Your patients, with answers.
+    into : path
+        Home of specialists; name it in `CONSILIUM_SPECIALISTS` to seat those in it.
+    about, limits, undated
+        What the data are called, what the reader must know of them, and why they carry no dates.
+    """
+    need_training()
+    from consilium.specialists.adopt import adopt as take
+
+    return take(Path(model), Path(card), data.events(), Path(into), about, limits=limits, undated=undated)
+
+
 def drift(name: str, data: HasEvents) -> DriftReport:
     """Hold everybody whom a seated specialist would be asked about now against the patients it was proven on.
 

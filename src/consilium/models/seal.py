@@ -19,6 +19,7 @@ from consilium.models.estimator import Estimator
 from consilium.models.familiarity import Familiarity
 from consilium.models.hazard import Hazards
 from consilium.models.odds import probability_of
+from consilium.models.onnx import Onnx
 from consilium.models.preparation import medians
 from consilium.models.prototypes import Prototypes
 from consilium.models.served import FORM, KEY, SEAL_KEY, ServedModel
@@ -32,7 +33,7 @@ REASONED_ROWS = 50
 
 
 def seal(
-    learner: Estimator | Hazards,
+    learner: Estimator | Hazards | Onnx,
     path: Path | str,
     *,
     names: Sequence[str],
@@ -51,7 +52,7 @@ def seal(
 
     Parameters
     ----------
-    learner : Estimator or Hazards
+    learner : Estimator, Hazards, or Onnx
         Fitted.
     path : path
         Where the file goes; it is written aside and moved there only after it has passed the gate.
@@ -110,7 +111,7 @@ def seal(
     return served.sha256
 
 
-def _name(learner: Estimator | Hazards) -> str:
+def _name(learner: Estimator | Hazards | Onnx) -> str:
     """The name it goes by in `consilium.models.LEARNERS`: LogisticDescent is logistic_descent."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(learner).__name__).lower()
 
@@ -130,7 +131,7 @@ def _sealed(model: onnx.ModelProto, description: Mapping[str, Any]) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _gate(learner: Estimator | Hazards, served: ServedModel, questions: NDArray[np.float32]) -> None:
+def _gate(learner: Estimator | Hazards | Onnx, served: ServedModel, questions: NDArray[np.float32]) -> None:
     """Hold every question's probability, before and after calibration, against the learner's own."""
     expected, found = learner.log_odds(questions), served.raw_log_odds(questions)
     for name, line in (("uncalibrated", Calibration()), ("calibrated", served.calibration)):

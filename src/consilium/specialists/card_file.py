@@ -33,18 +33,21 @@ CARD = {
     "bar",
     "sources",
     "threshold",
+    "model",
 }
 PROOF = {"kind", "folds", "site", "subgroups", "since", "by", "held", "share"}
 INPUT = {"name", "code", "unit", "window", "take", "required", "values", "each_of", "label", "changeable"}
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path, *, anywhere: bool = False) -> Card:
     """Read a card.
 
     Parameters
     ----------
     path : Path
         The `card.yaml`; its folder's name must be the card's name.
+    anywhere : bool
+        The card is not in its specialist's folder yet, so that its folder may have any name.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def read_card(path: Path) -> Card:
     except yaml.YAMLError as error:
         raise CardError("The card is not YAML", where=str(path), found=str(error).splitlines()[0]) from error
     _known(raw, CARD, str(path))
-    if raw.get("name") != path.parent.name:
+    if raw.get("name") != path.parent.name and not anywhere:
         raise CardError("A card carries its folder's name", where=str(path), found=raw.get("name"), expected=path.parent.name)
     try:
         return Card(

@@ -155,12 +155,6 @@ def gather(
     )
 
 
-def apart(found: Cases, learned: Cases, held: Cases) -> Fold:
-    """Positions in all rows of those learned from and those held out."""
-    at = {row: k for k, row in enumerate(found.features.rows)}
-    return Fold(*(np.array([at[row] for row in part.features.rows], dtype=np.intp) for part in (learned, held)))
-
-
 def _leaks(card: Card, found: Cases, events: pa.Table, splits: Sequence[Fold]) -> tuple[tuple[Leak, ...], tuple[str, ...]]:
     looked = check_time(events, card, (found.features.rows, found.y), list(splits))
     return tuple(Leak(f.kind, f.where, f.count, f.detail, f.means()) for f in looked.findings), looked.notes

@@ -23,8 +23,8 @@ from consilium.models.uncertainty import fit_intervals
 from consilium.quality.leaks import leak_reasons
 from consilium.record import folds
 from consilium.specialists.cases import Cases, bedside_groups, cases
-from consilium.specialists.dossier import apart, gather, keep_reference, write_dossier
-from consilium.specialists.prove import INNER_FOLDS, SEED, assemble, held_out_words, parted, prove, report, splits, splits_of, train
+from consilium.specialists.dossier import gather, keep_reference, write_dossier
+from consilium.specialists.prove import INNER_FOLDS, SEED, Trained, assemble, held_out_words, parted, prove, report, splits, train
 from consilium.specialists.roster import MODEL, PAGE, REPORT, TREE
 from consilium.specialists.scrutiny import scrutinised, scrutiny
 from consilium.validation import learner_result, measure, page, write_report
@@ -126,7 +126,6 @@ def fit_and_prove(
     out_of_fold = proof.probabilities[card.learner]
     shown, p = (learned, out_of_fold) if held is None else (held, fitted.model.probability(held.features.X))
     keep_reference(card, shown, p, proven.model_sha256, into)
-    parts = list(splits_of(card, found)) if held is None else [apart(found, learned, held)]
     facts = gather(
         card,
         proven,
@@ -135,7 +134,7 @@ def fit_and_prove(
         whole,
         study="development",
         dated=not undated,
-        splits=parts,
+        splits=splits(card, found),
         looked=found,
         made=(learned, out_of_fold),
         home=home or into,
@@ -233,6 +232,11 @@ def _suspected(reason: str) -> str:
 
 def _fit(card: Card, found: Cases, into: Path, data: str, leaks: tuple[str, ...]) -> Fitted:
     trained = train(card.learner, found.features.X, found.y, found.subjects, card.parameters, bedside_groups(found.groups))
+    return seal_trained(card, found, trained, into, data, leaks)
+
+
+def seal_trained(card: Card, found: Cases, trained: Trained, into: Path, data: str, leaks: tuple[str, ...] = ()) -> Fitted:
+    """Seal a learner with all that it is to know of its own limits, in `into/model.onnx`."""
     into.mkdir(parents=True, exist_ok=True)
     path = into / MODEL
     scored = trained.calibration.apply(trained.out_of_fold)

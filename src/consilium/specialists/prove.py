@@ -24,6 +24,7 @@ from consilium.validation import Measures, learner_result, measure, missing_shar
 
 if TYPE_CHECKING:
     from consilium.models.estimator import Estimator
+    from consilium.models.onnx import Onnx
 
 INNER_FOLDS = 5
 SEED = 20260101
@@ -34,7 +35,7 @@ Progress = Callable[[str], None]
 class Trained:
     """A fitted learner, its calibration and conformal sets fitted apart, and the out-of-fold log-odds they were fitted on."""
 
-    learner: Estimator
+    learner: Estimator | Onnx
     calibration: Calibration
     out_of_fold: NDArray[np.float64]
     sets: Sets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -15,6 +16,7 @@ from consilium.specialists.card_file import read_card
 from consilium.specialists.site_file import at_site
 from consilium.validation.report_file import read_report
 
+ELSEWHERE = "CONSILIUM_SPECIALISTS"
 HOME = Path(__file__).parent
 MODEL, REPORT, PAGE, TREE, CARD_FILE = "model.onnx", "report.json", "report.html", "tree.svg", "card.yaml"
 
@@ -56,11 +58,12 @@ class Roster:
 
 
 def folders(more: Iterable[Path] = ()) -> list[Path]:
-    """Folders of all specialists: ours, those other packages bring by the entry point `consilium.specialists`, and `more`.
+    """Folders of all specialists: ours, those in `more`, those that other packages bring, and those in `CONSILIUM_SPECIALISTS`.
 
-    An entry point names a package or folder that holds specialist folders, one level deep.
+    The environment variable holds homes as `PATH` holds folders. The entry point `consilium.specialists` names a package or folder
+    that is a home. A home holds specialist folders, one level deep.
     """
-    homes = [HOME, *more]
+    homes = [HOME, *more, *(Path(home) for home in os.environ.get(ELSEWHERE, "").split(os.pathsep) if home)]
     for entry in entry_points(group="consilium.specialists"):
         module = entry.load()
         homes.extend(Path(p) for p in getattr(module, "__path__", ()))

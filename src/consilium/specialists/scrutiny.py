@@ -20,6 +20,7 @@ from consilium.validation.interval import wald
 
 if TYPE_CHECKING:
     from consilium.models.estimator import Estimator
+    from consilium.models.onnx import Onnx
 
 FAITHFUL_ROWS = 200
 SEED = 20260103
@@ -40,7 +41,7 @@ def scrutiny(model: ServedModel, found: Cases) -> tuple[NDArray[np.bool_] | None
     return answers, faithfulness([curves(model.log_odds, unseen, weights, np.nan_to_num(reference))])
 
 
-def reasons_of(fitted: Estimator, learned: NDArray[np.float32], unseen: NDArray[np.float32]) -> Curves:
+def reasons_of(fitted: Estimator | Onnx, learned: NDArray[np.float32], unseen: NDArray[np.float32]) -> Curves:
     """How faithful a fitted learner's reasons are on unseen rows; missing and deleted inputs stand at the median of those learned."""
     explain = explainer(fitted.reasons(learned), fitted.log_odds)
     return curves(fitted.log_odds, unseen, explain(unseen).weights, medians(learned))
