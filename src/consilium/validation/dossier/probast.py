@@ -378,6 +378,8 @@ def _concern_participants(facts: Facts) -> tuple[str, str]:
     limit = checklist("probast")["limits"]["outside_population"]
     lacking = [s for s in facts.card.population.sexes if s not in facts.sexes]
     text = f"{100 * facts.outside_population:.1f} % of rows are outside the card's population or of unknown age or sex"
+    if not facts.sexes or facts.ages is None:
+        return UNCLEAR, f"The data do not say how old or of which sex the patients are; {text}"
     if lacking:
         return (
             HIGH,
