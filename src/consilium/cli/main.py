@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from consilium.cli import verbs
-from consilium.core.errors import ConsiliumError, FormatError, TimeError
+from consilium.core.errors import ConsiliumError, FormatError, InputError, TimeError
 
 app = typer.Typer(
     name="consilium",
@@ -389,6 +389,32 @@ def genome(
         file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent, scoring=score or ()
     )
     shown = genome_json(found) if form is Plain.json else genome_text(found, language=language.value, color=out.is_terminal).encode()
+    sys.stdout.buffer.write(shown)
+    sys.stdout.buffer.flush()
+
+
+@app.command()
+@worded
+def tumour(
+    disease: Annotated[str, typer.Argument(help="As 'Lung Adenocarcinoma' or 'Breast Cancer'; a wrong name lists them all.")],
+    variant: Annotated[list[str] | None, typer.Option(help="As 'EGFR L858R' or 'ERBB2 amplification'; may be repeated.")] = None,
+    vcf: Annotated[Path | None, typer.Option(help="Somatic calls on GRCh37.")] = None,
+    sample: Annotated[str | None, typer.Option(help="Which sample of the VCF, where it holds several.")] = None,
+    form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
+    language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
+) -> None:
+    """What a tumour's variants speak for and against: therapies with evidence level, disease match and citation.
+
+    Example: `consilium tumour "Lung Adenocarcinoma" --variant "EGFR L858R" --variant "EGFR T790M"`
+    """
+    from consilium.genomics.tumour import tumour_options
+    from consilium.genomics.vcf import VariantFile
+    from consilium.render.tumour import tumour_json, tumour_text
+
+    if not variant and vcf is None:
+        raise InputError("A tumour needs variants", do="give --variant or --vcf")
+    found = tumour_options(disease, variant or (), VariantFile(vcf, sample) if vcf else None)
+    shown = tumour_json(found) if form is Plain.json else tumour_text(found, language=language.value, color=out.is_terminal).encode()
     sys.stdout.buffer.write(shown)
     sys.stdout.buffer.flush()
 
