@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from consilium.core.errors import ModelError
 
-RATE = 0.01
+RATE = 0.02
 NARROWEST = 1e-3
 NEVER = 1e9  # JSON holds no infinity; no distance of real values comes near this
 
@@ -27,8 +27,8 @@ class Familiarity:
     low, high, centre, spread : float64 arrays of shape (p,)
         Lowest, highest and median value of training, and the interquartile range divided by 1.349 (standard deviation, or 1, where
         that is 0); NaN where nothing was observed.
-    margin : float
-        How far beyond `low` and `high` a value may lie, on the scale of `asinh((x - centre) / spread)`.
+    margin : float64 array of shape (2,)
+        How far below `low` and above `high` a value may lie, on the scale of `asinh((x - centre) / spread)`.
     correlation : float64 array of shape (p, p)
         Of `asinh((x - centre) / spread)`, shrunk until it can be inverted.
     mean, deviation : float64 arrays of shape (p,)
@@ -47,7 +47,7 @@ class Familiarity:
     high: NDArray[np.float64]
     centre: NDArray[np.float64]
     spread: NDArray[np.float64]
-    margin: float
+    margin: NDArray[np.float64]
     correlation: NDArray[np.float64]
     mean: NDArray[np.float64]
     deviation: NDArray[np.float64]
@@ -68,9 +68,9 @@ class Familiarity:
     def limits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The lowest and highest value of each input (p,) that is not kept out, NaN where none was observed."""
         ends = [np.arcsinh((end - self.centre) / self.spread) for end in (self.low, self.high)]
-        low, high = (self.centre + self.spread * np.sinh(end) for end in (ends[0] - self.margin, ends[1] + self.margin))
+        low, high = (self.centre + self.spread * np.sinh(end) for end in (ends[0] - self.margin[0], ends[1] + self.margin[1]))
         # Without a margin the ends are the values seen, to the last bit.
-        return (self.low, self.high) if self.margin == 0 else (np.fmin(low, self.low), np.fmax(high, self.high))
+        return np.fmin(low, self.low) if self.margin[0] else self.low, np.fmax(high, self.high) if self.margin[1] else self.high
 
     def distance(self, X: ArrayLike) -> NDArray[np.float64]:
         """Squared Mahalanobis distance of what was observed in each row (n,), as a standard normal deviate.
@@ -117,30 +117,31 @@ class Familiarity:
     @classmethod
     def of_json(cls, held: Mapping[str, Any]) -> Familiarity:
         """From what `as_json` gave."""
-        arrays = {n: np.array(held[n], dtype=np.float64) for n in ("low", "high", "centre", "spread", "correlation", "mean", "deviation")}
-        return cls(**arrays, rate=float(held["rate"]), margin=float(held["margin"]), threshold=float(held["threshold"]))
+        names = ("low", "high", "centre", "spread", "margin", "correlation", "mean", "deviation")
+        arrays = {name: np.array(held[name], dtype=np.float64) for name in names}
+        return cls(**arrays, rate=float(held["rate"]), threshold=float(held["threshold"]))
 
 
 def fit_familiarity(X: ArrayLike, folds: Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]], rate: float = RATE) -> Familiarity:
     """Learn what is familiar from training rows X (n, p), NaN where not observed.
 
-    The margin and the threshold are the quantiles that keep out at most `rate` of rows which the rest of the rule had not seen:
+    The margins, half the rate each, and the threshold are the quantiles that keep out at most `rate` of rows which the rule had not seen:
     each of the `folds` (rows to learn from, rows to judge) is judged by what the others learned. With fewer than `1 / rate - 1`
     rows nothing can be promised: the margin is then 0, and the distance is not held against anybody.
 
     Sources: Ledoit & Wolf 2004, doi:10.1016/S0047-259X(03)00096-4 (shrinkage); Wilson & Hilferty 1931.
     """
     rows = np.asarray(X, dtype=np.float64)
-    excess, apart = np.full(len(rows), -np.inf), np.full(len(rows), -np.inf)
+    below, above, apart = np.full((3, len(rows)), -np.inf)
     for learned, judged in folds:
         part = _learned(rows[learned])
         z, low, high = (np.arcsinh((values - part.centre) / part.spread) for values in (rows[judged], part.low, part.high))
-        outside = np.fmax(low - z, z - high)
-        excess[judged] = np.fmax.reduce(np.where(np.isnan(outside), 0.0, np.maximum(outside, 0.0)), axis=1, initial=0.0)
+        below[judged], above[judged] = (np.nan_to_num(away).max(axis=1, initial=0.0) for away in (low - z, z - high))
         apart[judged] = part.distance(rows[judged])
     whole = _learned(rows)
+    margin = np.array([_upper(side, rate / 2, 0.0) for side in (below, above)])
     return Familiarity(
-        rate, whole.low, whole.high, whole.centre, whole.spread, _upper(excess, rate, 0.0), whole.correlation, whole.mean, whole.deviation,
+        rate, whole.low, whole.high, whole.centre, whole.spread, margin, whole.correlation, whole.mean, whole.deviation,
         _upper(apart, rate, NEVER),
     )  # fmt: skip
 
@@ -166,7 +167,7 @@ def _learned(rows: NDArray[np.float64]) -> Familiarity:
         mean[seen], width[seen] = np.nanmean(z[:, seen], axis=0), np.nanstd(z[:, seen], axis=0)
     width = np.where(width > 1e-9, width, 1.0)
     correlation = _correlation(np.nan_to_num((z - mean) / width), ~np.isnan(rows))
-    return Familiarity(0.0, quantiles[0], quantiles[4], quantiles[2], spread, 0.0, correlation, mean, width, 0.0)
+    return Familiarity(0.0, quantiles[0], quantiles[4], quantiles[2], spread, np.zeros(2), correlation, mean, width, 0.0)
 
 
 def _correlation(z: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float64]:

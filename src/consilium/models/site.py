@@ -111,8 +111,8 @@ def recalibrate(log_odds: ArrayLike, y: ArrayLike) -> Site:
 
     Sources: Vergouwe et al. 2017, doi:10.1002/sim.7179 (closed test); Steyerberg et al. 2004, doi:10.1002/sim.1844 (shrinkage).
     """
-    score, label = checked(log_odds, y)
-    n, events = len(label), int(label.sum())
+    given = np.asarray(y, dtype=np.float64)
+    n, events = given.size, int((given == 1).sum())
     if n < LEAST or min(events, n - events) < LEAST_EACH:
         raise InputError(
             "Too few cases to put a model right for this site",
@@ -120,6 +120,7 @@ def recalibrate(log_odds: ArrayLike, y: ArrayLike) -> Site:
             expected=f"at least {LEAST}, and {LEAST_EACH} with and without the condition",
             do="use the model as it is, and collect more cases whose outcome is known",
         )
+    score, label = checked(log_odds, given)
     kept = _loss(score, label, np.array([0.0, 1.0]))
     moved, error_moved = _fitted(score, label, (True, False))
     both, error_both = _fitted(score, label, (True, True))

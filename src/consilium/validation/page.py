@@ -63,6 +63,7 @@ def page(report: Report, *, card_title: str, language: str = "en", card: Card | 
         above_both=_above_both(report, words),
         learner_domain=plots.interval_domain([c.auroc for c in learners], [bar] if bar is not None else []) if learners else None,
         group_domain=plots.interval_domain([g.auroc for g in report.subgroups if g.auroc is not None] + [report.auroc]),
+        coverage_domain=plots.interval_domain([c.covered for c in report.coverage_at_90], [0.9]) if report.coverage_at_90 else None,
         missing=sorted(report.missing.items(), key=lambda item: -item[1]),
         label=partial(_label, card, language),
         said=partial(_said, language=language),

@@ -63,6 +63,23 @@ def decision_plot(points: Sequence[NetBenefitPoint], words: Mapping[str, str]) -
     return _svg(parts, bottom + 44, words["decision_alt"])
 
 
+def faithfulness_plot(
+    curves: Sequence[tuple[str, Sequence[float]]], shares: Sequence[float], words: Mapping[str, str], title: str
+) -> Markup:
+    """What is left of an answer against the share of inputs taken away (or put in): each curve with its class, all on one scale."""
+    every = [value for _, curve in curves for value in curve]
+    low, high = min(0.0, *every), max(1.0, *every)
+    bottom = 260
+    x, y = _linear(0.0, 1.0, LEFT, RIGHT), _linear(low, high * 1.05, bottom, TOP)
+    parts = [
+        _frame(x, y, _ticks(0.0, 1.0), _ticks(low, high * 1.05), bottom, bottom),
+        *(_line([(x(share), y(value)) for share, value in zip(shares, curve, strict=True)], kind) for kind, curve in curves),
+        _label((LEFT + RIGHT) / 2, bottom + 36, words["share_of_inputs"])
+        + _label(14, (TOP + bottom) / 2, words["answer_left"], turned=True),
+    ]
+    return _svg(parts, bottom + 44, title)
+
+
 def interval_domain(estimates: Sequence[Estimate], also: Sequence[float] = ()) -> tuple[float, float]:
     """From where to where an axis must reach, in whole twentieths within 0 and 1, to show all these AUROCs."""
     low = min([e.value if e.low is None else e.low for e in estimates] + list(also))
