@@ -159,12 +159,8 @@ def leaked(console: Console, report: LeakReport, language: str) -> None:
 def recalibrated(console: Console, name: str, made: Recalibrated) -> None:
     """What was chosen for a site, and calibration before and after."""
     site = made.site
-    chosen = {
-        "none": "kept as shipped (nothing in these cases speaks against it)",
-        "intercept": f"intercept {site.intercept:+.2f}",
-        "slope": f"intercept {site.intercept:+.2f}, slope {site.slope:.2f}",
-    }
-    table = Table(title=f"{name} on {site.n} cases, {site.events} with the condition: {chosen[site.kind]}", title_justify="left")
+    line = f"intercept {site.intercept:+.2f}, slope {site.slope:.2f}"
+    table = Table(title=f"{name} on {site.n} cases, {site.events} with the condition: {line}", title_justify="left")
     for column in ("", "slope", "intercept", "Brier"):
         table.add_column(column, justify="left" if not column else "right")
     rows = {"as shipped": made.before, "put right (cross-validated)": made.after}
@@ -172,6 +168,8 @@ def recalibrated(console: Console, name: str, made: Recalibrated) -> None:
         if measures:
             table.add_row(what, *(_estimate(measures[key]) for key in ("slope", "intercept", "brier")))
     console.print(table)
+    alone = {"none": "no change", "intercept": "another level", "slope": "another level and spread"}[site.called_for]
+    console.print(f"Shrunk towards the model as shipped; by themselves these cases call for {alone} (closed test at 5 %).", highlight=False)
     if made.abstained:
         console.print(f"{made.abstained} cases were left out: the specialist abstains on them.", highlight=False)
     console.print(f"Written to {made.file}; the shipped model is untouched.", highlight=False)
@@ -188,7 +186,7 @@ def seats(console: Console, roster: Roster) -> None:
         )
         if s.model.site is not None:
             site = s.model.site
-            console.print(f"  at this site: {site.kind} updated on {site.n} cases ({site.events} with the condition)", highlight=False)
+            console.print(f"  at this site: intercept {site.intercept:+.2f}, slope {site.slope:.2f} from {site.n} cases", highlight=False)
         console.print(
             f"  [green]for[/] {card.intended}\n  [red]not for[/] {card.not_for}\n  [dim]report {s.folder / PAGE}[/]\n", highlight=False
         )

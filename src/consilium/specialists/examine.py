@@ -118,7 +118,7 @@ def _recalibrated(specialist: Specialist, voice: Voice) -> tuple[str, ...]:
     site, title = specialist.model.site, specialist.seat.card.title[voice.language]
     if site is None:
         return ()
-    return (voice.say(f"site_{site.kind}", title=title, n=site.n, events=site.events),)
+    return (voice.say(f"site_{site.called_for}", title=title, n=site.n, events=site.events),)
 
 
 def label(i: Input, voice: Voice) -> str:

@@ -37,7 +37,7 @@ class Specialist:
     @property
     def source(self) -> str:
         """Name, version and checksum of the model, and whether a site put it right."""
-        at_site = ", recalibrated at this site" if self.model.site is not None and self.model.site.kind != "none" else ""
+        at_site = ", recalibrated at this site" if self.model.site is not None else ""
         return f"{self.seat.card.name} {self.seat.card.version} ({self.model.sha256[:12]}{at_site})"
 
 
