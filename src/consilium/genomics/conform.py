@@ -15,7 +15,7 @@ from consilium.genomics.vcf import COLUMNS, LINE, VERSIONS, opened
 from consilium.knowledge.shelf import FOLDER, shelf
 from consilium.knowledge.table import read_table
 
-LINES = 2_000
+LINES = 200
 """Body lines looked at unless more are asked for."""
 STRUCTURED = ("INFO", "FORMAT", "FILTER", "ALT", "contig", "META", "SAMPLE", "PEDIGREE")
 TYPES = {"INFO": ("Integer", "Float", "Flag", "Character", "String"), "FORMAT": ("Integer", "Float", "Character", "String")}

@@ -44,3 +44,15 @@ def build_of_words(lines: Iterable[str]) -> str:
     text = "\n".join(lines).lower()
     found = {build for build, names in _builds()["names"].items() if any(name.lower() in text for name in names)}
     return found.pop() if len(found) == 1 else ""
+
+
+def chromosome_lengths(build: str) -> Mapping[str, int]:
+    """Length in bases of each chromosome of a build, by its name without `chr`.
+
+    Examples
+    --------
+    >>> chromosome_lengths("GRCh38")["22"]
+    50818468
+    """
+    lengths: Mapping[str, int] = _builds()["lengths"][build]
+    return lengths
