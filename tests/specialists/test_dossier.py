@@ -112,6 +112,19 @@ def test_few_events_turn_the_analysis():
     assert judge(small).of("analysis").risk == "high" and "4.1" in judge(small).of("analysis").because
 
 
+def test_one_moment_for_everybody_is_no_date():
+    at = pa.scalar(datetime(1988, 1, 1), pa.timestamp("us"))
+    events = chart(n=120)
+    numbers = pa.compute.is_in(events["code"], value_set=pa.array([PRESSURE, LACTATE]))
+    for name in ("time", "available"):
+        moved = pa.compute.if_else(numbers, at, events[name])
+        moved = pa.compute.if_else(pa.compute.equal(events["code"], LABEL), pa.scalar(datetime(1988, 1, 5), pa.timestamp("us")), moved)
+        events = events.set_column(events.schema.get_field_index(name), events.schema.field(name), moved)
+    facts, *_ = study(events)
+    answers = {a.number: a.answer for a in judge(facts).answers}
+    assert not facts.dated and facts.periods is None and answers["3.6"] == "no information"
+
+
 def test_it_is_written_whole(honest, tmp_path):
     facts, found, p = honest
     write_dossier(facts, tmp_path)

@@ -178,6 +178,11 @@ def test_a_population_the_data_do_not_hold_is_a_concern(flawless):
     assert judge(replace(flawless, sexes=("M",))).of("participants").concern == "high"
 
 
+def test_an_evaluation_does_not_claim_to_know_who_was_trained_on(flawless):
+    answer = next(a for a in judge(replace(flawless, study="evaluation", splits=())).answers if a.number == "4.8")
+    assert answer.answer == "probably yes" and "only the user knows" in answer.evidence[0][0]
+
+
 def test_what_the_data_do_not_say_of_patients_stays_unclear(flawless):
     assert judge(replace(flawless, sexes=(), outside_population=1.0)).of("participants").concern == "unclear"
 

@@ -124,6 +124,8 @@ def gather(
     ages = features(events, (_AGE,), found.features.rows).X[:, 0]
     sexes = found.groups["sex"]
     when = [at for _, at in found.features.rows]
+    # Where everybody is asked at one moment, that moment was assumed, whatever it is called.
+    dated = dated and len(set(when)) > 1
     named = periods(when) if dated else None
     sites = found.groups.get("site")
     return Facts(
