@@ -45,6 +45,10 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/accuracy.py --set wdbc
 	$(BIN)/python benchmarks/accuracy.py --set heart
 	$(BIN)/python benchmarks/consult.py
+	$(BIN)/python benchmarks/attribution.py
+	$(BIN)/python benchmarks/abstention.py
+	$(BIN)/python benchmarks/recalibration.py
+	$(BIN)/python benchmarks/interval.py
 
 # The documents are held against the program, then built into site/.
 docs: .venv/.dev
