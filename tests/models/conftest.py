@@ -1,4 +1,4 @@
-"""Two tables, and every learner fitted and sealed once on each: WDBC as it is, and a made one with missing values."""
+"""Tables, and learners fitted and sealed once on each: WDBC, a made one with missing values, and made stays for the series learners."""
 
 from functools import cache
 from types import SimpleNamespace
@@ -7,13 +7,20 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from consilium.models import LEARNERS, learner
+from consilium.models import LEARNERS, SERIES_LEARNERS, learner
 from consilium.models.calibration import Calibration
+from consilium.models.grid import Grid
 from consilium.models.seal import seal
 from consilium.models.served import ServedModel
 from consilium.models.uncertainty import fit_intervals
 
-QUICK = {"forest": {"n_estimators": 30}, "boosting": {"n_estimators": 60}, "additive": {"max_rounds": 60, "outer_bags": 2}}
+STAYS = Grid(fixed=2, steps=6, channels=3)
+QUICK = {
+    "forest": {"n_estimators": 30},
+    "boosting": {"n_estimators": 60},
+    "additive": {"max_rounds": 60, "outer_bags": 2},
+    **{name: {"steps": STAYS.steps, "fixed": STAYS.fixed, "units": 8, "epochs": 12, "rate": 0.01} for name in SERIES_LEARNERS},
+}
 CALIBRATION = Calibration(slope=0.8, intercept=-0.3)
 
 
@@ -35,7 +42,23 @@ def gaps(rows=400, seed=3):
     return SimpleNamespace(X=X.astype(np.float32), y=y, names=[f"input {i}" for i in range(6)])
 
 
+def stays(rows=300, seed=4):
+    """Stays of six steps: the first channel rises before the event, the second is seen seldom; every third record begins late."""
+    draw = np.random.default_rng(seed)
+    fixed, series = STAYS.split(draw.normal(size=(rows, STAYS.width)))
+    trend = draw.normal(size=rows)
+    series[:, :, 0] = 100 + 10 * (series[:, :, 0] + trend[:, None] * np.arange(STAYS.steps))
+    y = (2 * trend + fixed[:, 0] + draw.logistic(size=rows) > 0).astype(int)
+    series[draw.random(series.shape) < [0.3, 0.7, 0.5]] = np.nan
+    for row in range(0, rows, 3):
+        series[row, : draw.integers(STAYS.steps)] = np.nan
+    fixed[draw.random(fixed.shape) < 0.2] = np.nan
+    X = np.hstack([fixed, series.reshape(rows, -1)]).astype(np.float32)
+    return SimpleNamespace(X=X, y=y, names=[f"input {i}" for i in range(STAYS.width)])
+
+
 TABLES = {"wdbc": wdbc, "gaps": gaps}
+PAIRS = [*((table, name) for table in TABLES for name in LEARNERS), *(("stays", name) for name in SERIES_LEARNERS)]
 
 
 def questions(X, seed=5):
@@ -56,7 +79,7 @@ def workshop(tmp_path_factory):
 
     @cache
     def work(table, name):
-        data = TABLES[table]()
+        data = {**TABLES, "stays": stays}[table]()
         fitted = made(name).fit(data.X, data.y)
         path = tmp_path_factory.mktemp(f"{table}-{name}") / "model.onnx"
         given = {
@@ -68,6 +91,7 @@ def workshop(tmp_path_factory):
             "card": "example",
             "version": "1.2.3",
             "extra": {"note": "kept"},
+            "grid": STAYS if table == "stays" else None,
         }
         sha256 = seal(fitted, path, **given)
         return SimpleNamespace(
@@ -84,7 +108,7 @@ def workshop(tmp_path_factory):
     return work
 
 
-@pytest.fixture(params=[(table, name) for table in TABLES for name in LEARNERS], ids="-".join)
+@pytest.fixture(params=PAIRS, ids="-".join)
 def sealed(request, workshop):
     """Every learner on every table, one after the other."""
     return workshop(*request.param)

@@ -8,6 +8,7 @@ from onnx import numpy_helper
 
 from consilium.core.errors import ModelError
 from consilium.models.calibration import Calibration
+from consilium.models.grid import Grid
 from consilium.models.logistic import Logistic
 from consilium.models.odds import probability_of
 from consilium.models.seal import seal
@@ -91,8 +92,10 @@ def test_what_was_given_is_kept(sealed):
     assert sealed.served.calibration == CALIBRATION
     assert sealed.served.sha256 == sealed.sha256
     np.testing.assert_allclose(meta["medians"], np.nanmedian(sealed.data.X, axis=0), rtol=1e-6)
-    np.testing.assert_array_equal(meta["limits"]["min"], np.nanmin(sealed.data.X, axis=0))
-    np.testing.assert_array_equal(meta["limits"]["max"], np.nanmax(sealed.data.X, axis=0))
+    fixed, series = (sealed.given["grid"] or Grid(sealed.data.X.shape[1], 0, 0)).split(sealed.data.X)
+    for name, extreme in (("min", np.nanmin), ("max", np.nanmax)):
+        moving = extreme(series, axis=(0, 1)) if series.size else np.zeros(0)
+        np.testing.assert_array_equal(meta["limits"][name], [*extreme(fixed, axis=0), *np.tile(moving, series.shape[1])])
 
 
 @pytest.mark.parametrize("tampered", [Bent, Turned])

@@ -10,10 +10,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from consilium.core.errors import InputError, ModelError
 from consilium.models.odds import probability_of
-from consilium.models.served import KEY, SEAL_KEY, ServedModel
+from consilium.models.sealed import KEY, SEAL_KEY
+from consilium.models.served import ServedModel
 from consilium.models.wire import contents, seal_of
 
-TRAINING = ("sklearn", "scipy", "lightgbm", "interpret", "onnx", "skl2onnx", "onnxmltools", "pandas", "matplotlib")
+TRAINING = ("torch", "sklearn", "scipy", "lightgbm", "interpret", "onnx", "skl2onnx", "onnxmltools", "pandas", "matplotlib")
 
 
 def resealed(model):

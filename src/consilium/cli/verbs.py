@@ -400,7 +400,7 @@ def described(data: HasEvents) -> Mapping[str, str]:
 
 
 def _files(data: Path | None, said: dict[str, Any]) -> list[Path]:
-    """The files to read: the one `about.file` names, in the folder or archive given or in the library that ships it."""
+    """The files to read: those `about.files` (or `about.file`) names, in the folder or archive given or in the library that ships it."""
     about = said["about"]
     if data is None:
         if "package" not in about:

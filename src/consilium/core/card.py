@@ -13,7 +13,7 @@ from consilium.core.question import Question
 if TYPE_CHECKING:
     from consilium.core.report import Report
 
-__all__ = ["TAKES", "Bar", "Card", "Input", "Population", "Proof", "Question"]
+__all__ = ["TAKES", "Bar", "Card", "Input", "Population", "Proof", "Question", "Series"]
 
 CHANGES = ("", "up", "down", "either")
 TAKES = ("last", "first", "max", "min", "mean", "count", "age")
@@ -73,6 +73,41 @@ class Input:
             raise CardError("Only a measured number can be changeable", where=f"input {self.name}")
         if self.of_code and set(self.of_code) != set(self.codes):
             raise CardError("A coded input must give a value to each of its codes", where=f"input {self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What is asked at each moment of a grid that ends at the moment of asking.
+
+    An input's window looks back from each of these moments at what became known in it, not at what happened in it: a result that
+    comes late stands where it came, so that nothing is lost and nothing is known too early.
+
+    Parameters
+    ----------
+    step : timedelta
+        Between two moments.
+    length : int
+        Moments; the last is the moment of asking.
+    inputs : tuple of Input
+        What is asked at each; by default with a window of one step.
+    """
+
+    step: timedelta
+    length: int
+    inputs: tuple[Input, ...]
+
+    def __post_init__(self) -> None:
+        if self.step <= timedelta(0) or self.length < 1 or not self.inputs:
+            found = (str(self.step), self.length, len(self.inputs))
+            raise CardError("A series needs a step, a length and inputs", found=found, do="write {step: 1h, length: 48, inputs: [...]}")
+        required = [i.name for i in self.inputs if i.required]
+        if required:
+            raise CardError("An input of a series cannot be required", found=required, do="require it under `inputs`")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the cells, oldest moment first: `lactate@-47` was 47 steps before the moment of asking."""
+        return tuple(f"{i.name}@-{back}" for back in range(self.length - 1, -1, -1) for i in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +213,8 @@ class Card:
     """What a specialist is: the folder's `card.yaml`, read and checked.
 
     `parameters` are the seated learner's, chosen on development patients; the other learners are compared with their defaults.
+    `series` is what a learner of series sees beside the inputs; other learners see the inputs alone. `compare` names the learners that
+    are compared, where all of them would take too long.
     """
 
     name: str
@@ -198,6 +235,8 @@ class Card:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     threshold: float | None = None
     """The risk from which one acts; groups are compared there."""
+    series: Series | None = None
+    compare: tuple[str, ...] = ()
 
     @property
     def ages(self) -> tuple[float, float]:
@@ -206,10 +245,10 @@ class Card:
         return max(low, self.population.age[0]), min(high, self.population.age[1])
 
     def __post_init__(self) -> None:
-        names = [i.name for i in self.inputs]
+        names = [i.name for i in (*self.inputs, *(self.series.inputs if self.series else ()))]
         if self.threshold is not None and not 0 < self.threshold < 1:
             raise CardError("The risk from which one acts lies between 0 and 1", where=f"card {self.name}", found=self.threshold)
-        if not names:
+        if not self.inputs:
             raise CardError("A card needs inputs", where=f"card {self.name}")
         if len(names) != len(set(names)):
             raise CardError("Two inputs of a card share a name", where=f"card {self.name}", found=names)

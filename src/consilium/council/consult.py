@@ -27,6 +27,7 @@ from consilium.record import features
 from consilium.specialists import Roster, Specialist
 from consilium.specialists import roster as find_roster
 from consilium.specialists.examine import examine
+from consilium.specialists.sight import with_series
 
 
 def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | None = None, language: str = "en") -> Consultation:
@@ -129,7 +130,8 @@ def _traced(patient: Patient, seated: tuple[Specialist, ...]) -> list[Features]:
     handed, start = [], 0
     for s in seated:
         part = slice(start, start + len(s.seat.card.inputs))
-        handed.append(_slice(whole, part, tuple(i.name for i in s.seat.card.inputs)))
+        own = _slice(whole, part, tuple(i.name for i in s.seat.card.inputs))
+        handed.append(with_series(s.seat.card, patient.events, own))
         start = part.stop
     return handed
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LEARNERS = ("logistic", "logistic_descent", "tree", "vector", "forest", "boosting", "network", "additive")
 """Learners of yes-or-no questions."""
+SERIES_LEARNERS = ("rnn", "gru", "lstm", "tcn")
+"""Learners of a series; their rows are laid out as `Grid` says, and their parameters `steps` and `fixed` say it to them."""
 HAZARDS = ("cox", "boosted_cox", "neural_cox")
 """Learners of how soon something happens."""
 
@@ -104,7 +106,13 @@ def _kind(name: str) -> type[Estimator]:
             from consilium.models.additive import Additive
 
             return Additive
-    raise ModelError("There is no such learner", found=name, expected=LEARNERS)
+        case "rnn" | "gru" | "lstm" | "tcn":
+            import torch  # noqa: F401  (said to be missing here, not in the middle of a fit)
+
+            from consilium.models import series
+
+            return {"rnn": series.RNN, "gru": series.GRU, "lstm": series.LSTM, "tcn": series.TCN}[name]
+    raise ModelError("There is no such learner", found=name, expected=(*LEARNERS, *SERIES_LEARNERS))
 
 
 def _hazards(name: str) -> type[Hazards]:

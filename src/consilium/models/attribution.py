@@ -15,6 +15,7 @@ from consilium.models.calibration import Calibration
 from consilium.models.lookup import Lookup
 from consilium.models.odds import LEAST_HAZARD, MOST_HAZARD, log_odds_of, log_odds_of_hazard
 from consilium.models.permutation import walk
+from consilium.models.sequence import Sequence
 from consilium.models.terms import Terms
 from consilium.models.trees import Boxes, Trees
 
@@ -56,7 +57,7 @@ def explainer(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float
     ModelError
         When the kind is unknown or its arrays are not there.
     """
-    kinds = {"linear": _linear, "trees": _trees, "additive": _additive, "permutation": _permutation}
+    kinds = {"linear": _linear, "trees": _trees, "additive": _additive, "permutation": _permutation, "gradients": _gradients}
     kind = reasons.get("kind")
     if kind not in kinds:
         raise ModelError("A model gives reasons of an unknown kind", found=kind, expected=tuple(kinds))
@@ -145,3 +146,9 @@ def _permutation(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.fl
         return Attribution(base, np.array([values for _, values in walks]).reshape(X.shape))
 
     return explain
+
+
+def _gradients(reasons: Mapping[str, Any], raw: Callable[[Rows], NDArray[np.float64]]) -> Callable[[Rows], Attribution]:
+    """Integrated gradients of a network over a series: the sum is exact to the quadrature, which is checked."""
+    net = Sequence.of_json(reasons)
+    return lambda X: Attribution(*net.attribute(X))

@@ -37,6 +37,8 @@ class Boosting(Estimator):
         Patients in the smallest leaf.
     reg_lambda : float, default 1.0
         L2 penalty on what a leaf says.
+    input_share : float, default 1.0
+        Share of the inputs, drawn for each tree, that it may ask about: less than all where many inputs say nearly the same.
     num_threads : int, default 2
         Threads at most; a table of fewer than 100,000 numbers gets one, as waiting for each other then costs more than it saves.
         The answer does not depend on it.
@@ -57,6 +59,7 @@ class Boosting(Estimator):
         num_leaves: int = 7,
         min_samples_leaf: int = 5,
         reg_lambda: float = 1.0,
+        input_share: float = 1.0,
         num_threads: int = 2,
         random_state: int = 0,
     ) -> None:
@@ -65,6 +68,7 @@ class Boosting(Estimator):
         self.num_leaves = num_leaves
         self.min_samples_leaf = min_samples_leaf
         self.reg_lambda = reg_lambda
+        self.input_share = input_share
         self.num_threads = num_threads
         self.random_state = random_state
 
@@ -88,6 +92,7 @@ class Boosting(Estimator):
             "min_data_in_leaf": self.min_samples_leaf,
             "min_data_in_bin": 1,
             "lambda_l2": self.reg_lambda,
+            "feature_fraction": self.input_share,
             "num_threads": threads(X, self.num_threads),
             "seed": self.random_state,
             "deterministic": True,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from consilium.models.odds import probability_of
 
@@ -30,8 +31,15 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     n_features_in_ : int
     """
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, subjects: ArrayLike | None = None, progress: Callable[[str], None] | None = None) -> Self:
         """Learn from X of shape (n, p) and y of shape (n,) with two distinct values.
+
+        Parameters
+        ----------
+        subjects : array-like of shape (n,), optional
+            Patient of each row, for a learner that sets patients apart to know when to stop; without it each row is its own.
+        progress : callable, optional
+            Told how far it is, by a learner that takes long.
 
         Raises
         ------
@@ -46,7 +54,9 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"{type(self).__name__} needs two classes to learn from; y holds one class: {self.classes_[0]!r}")
         if target != "binary":
             raise ValueError(f"Only binary classification is supported. The type of the target is {target}.")
-        self._learn(rows.astype(np.float64), labels.astype(np.int64))
+        whose = np.arange(len(rows)) if subjects is None else np.asarray(subjects)
+        check_consistent_length(rows, whose)
+        self._learn_of(rows.astype(np.float64), labels.astype(np.int64), whose.astype(np.int64), progress or _silent)
         return self
 
     def log_odds(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -85,8 +95,16 @@ class Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _log_odds(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds (n,) of rows as in `_learn`."""
 
+    def _learn_of(self, X: NDArray[np.float64], y: NDArray[np.int64], subjects: NDArray[np.int64], progress: Callable[[str], None]) -> None:
+        """Learn knowing whose rows they are; most learners need not know."""
+        self._learn(X, y)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _silent(words: str) -> None:
+    """Say nothing."""

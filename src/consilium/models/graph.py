@@ -41,26 +41,39 @@ class Graph:
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
-    def node(self, operation: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Name of the one output of a new node."""
-        name = f"n{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operation, list(inputs), [name], domain=domain, **attributes))
+    def single(self, value: Any) -> str:
+        """Name of a new constant holding `value` as float32, for the operators that run in nothing wider."""
+        name = f"c{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=np.float32), name))
         return name
 
-    def model(self, log_odds: str) -> onnx.ModelProto:
-        """The finished model whose output is `log_odds`, a float64 [n, 1] of this graph.
+    def node(self, operation: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Name of the one output of a new node."""
+        return self.outputs(operation, *inputs, of=(0,), domain=domain, **attributes)[0]
+
+    def outputs(self, operation: str, *inputs: str, of: tuple[int, ...], domain: str = "", **attributes: Any) -> list[str]:
+        """Names of those outputs of a new node that are used, by their places."""
+        names = [f"n{len(self._nodes)}" + ("" if place == of[0] else f"_{place}") for place in of]
+        given = dict(zip(of, names, strict=True))
+        all_of_them = [given.get(place, "") for place in range(max(of) + 1)]
+        self._nodes.append(helper.make_node(operation, list(inputs), all_of_them, domain=domain, **attributes))
+        return names
+
+    def model(self, log_odds: str, state: str = "") -> onnx.ModelProto:
+        """The finished model whose output is `log_odds`, a float64 [n, 1] of this graph, and `state` (float64 [n, s]) where one is carried.
 
         Raises
         ------
         onnx.checker.ValidationError
             When the graph breaks ONNX's own rules.
         """
-        nodes = [*self._nodes, helper.make_node("Cast", [log_odds], ["log_odds"], to=TensorProto.FLOAT)]
+        given = {"log_odds": log_odds, **({"state": state} if state else {})}
+        nodes = [*self._nodes, *(helper.make_node("Cast", [node], [name], to=TensorProto.FLOAT) for name, node in given.items())]
         graph = helper.make_graph(
             nodes,
             "consilium",
             [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["n", self._features])],
-            [helper.make_tensor_value_info("log_odds", TensorProto.FLOAT, ["n", 1])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 1 if name == "log_odds" else "s"]) for name in given],
             initializer=self._constants,
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", TREE_OPSET)]

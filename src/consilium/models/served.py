@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import orjson
 from numpy.typing import ArrayLike, NDArray
 
 from consilium.core.errors import InputError, ModelError
@@ -19,15 +18,16 @@ from consilium.models.conformal import Groups, Sets
 from consilium.models.familiarity import Familiarity
 from consilium.models.odds import probability_of
 from consilium.models.prototypes import Prototypes
+from consilium.models.sealed import opened, session
 from consilium.models.site import Site
 from consilium.models.uncertainty import Intervals
-from consilium.models.wire import contents, seal_of
 
-KEY, SEAL_KEY, FORM = "consilium", "consilium.sha256", 1
 # The graph ends in float32: reasons, which are float64, must add up to its answer within this, and this share of it.
 TOLERANCE, RELATIVE_TOLERANCE = 1e-4, 1e-6
 # An input is named as making a patient strange when it makes up more than this share of the distance.
 BLAMED = 0.2
+NUMBERS_AT_ONCE = 2_000_000
+"""Numbers that a graph is given in one run; a network over series makes some twenty of each on its way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,16 +91,16 @@ class ServedModel:
 
     @classmethod
     def _opened(cls, data: bytes) -> Self:
-        held = contents(data)
-        description = held.metadata.get(KEY)
-        if description is None:
-            raise ModelError("An ONNX model was not sealed by consilium", do="make it with consilium.models.seal")
-        if held.metadata.get(SEAL_KEY) != seal_of(held.graph, description):
-            raise ModelError("A sealed model is damaged: its checksum differs", do="restore the file, or fit the specialist again")
-        meta = orjson.loads(description)
-        if meta.get("form") != FORM:
-            raise ModelError("A sealed model is of another form", found=meta.get("form"), expected=FORM, do="fit the specialist again")
-        raw = _session(data)
+        meta = opened(data)
+        if "stream" in meta:
+            raise ModelError("A sealed model answers step by step", do="load it as a Stream")
+        held = session(data, {"log_odds"})
+
+        def raw(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+            at_once = max(1, NUMBERS_AT_ONCE // max(1, rows.shape[1]))
+            parts = [held.run(["log_odds"], {"X": rows[k : k + at_once]})[0][:, 0] for k in range(0, len(rows), at_once)]
+            return np.concatenate([np.zeros(0), *parts])
+
         return cls(
             names=tuple(meta["names"]),
             units=tuple(meta["units"]),
@@ -234,27 +234,3 @@ class ServedModel:
         if np.isinf(rows).any():
             raise InputError("A model is asked with an infinite value", do="give NaN where nothing was observed")
         return rows
-
-
-def _session(data: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
-    """Uncalibrated log-odds (n,) of rows (n, p), by onnxruntime on one thread."""
-    import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as refused
-
-    refusals = (refused.Fail, refused.InvalidArgument, refused.InvalidGraph, refused.InvalidProtobuf, refused.NotImplemented)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except (*refusals, refused.RuntimeException) as error:
-        raise ModelError("onnxruntime cannot open a model", found=str(error).splitlines()[0]) from error
-    shapes = [(put.name, put.type) for put in (*session.get_inputs(), *session.get_outputs())]
-    if shapes != [("X", "tensor(float)"), ("log_odds", "tensor(float)")]:
-        raise ModelError("A model has other inputs and outputs", found=shapes, expected="X and log_odds, both float32")
-
-    def raw(rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.asarray(session.run(["log_odds"], {"X": rows})[0][:, 0], dtype=np.float64)
-
-    return raw

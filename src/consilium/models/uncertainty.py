@@ -106,16 +106,20 @@ def fit_intervals(log_odds: ArrayLike, y: ArrayLike, weight: ArrayLike | None = 
     beyond = BEYOND * float(score.max() - score.min())
     grid = np.unique(np.linspace(score.min() - beyond, score.max() + beyond, GRID))
     # Beyond the scores seen, the most extreme patients seen are the similar ones.
-    distance = np.abs(np.clip(grid, score.min(), score.max())[:, None] - score)
-    nearest = np.partition(distance, min(NEAREST, len(score)) - 1, axis=1)[:, min(NEAREST, len(score)) - 1]
+    place = np.clip(grid, score.min(), score.max())
     quartiles = np.percentile(score, [25, 75])
     spread = min(float(score.std()), float(quartiles[1] - quartiles[0]) / 1.34)
-    width = np.maximum(np.clip(0.9 * spread * len(score) ** -0.2, 0.1, 1.0), nearest)
-    near = np.exp(-0.5 * (distance / width[:, None]) ** 2)
+    narrowest = float(np.clip(0.9 * spread * len(score) ** -0.2, 0.1, 1.0))
+    expected = of * (label - probability_of(score))
+    standing, surprise, squares = np.zeros((3, len(grid)))
+    for k, here in enumerate(place):  # one at a time: a table of all places and all rows would not fit where rows are hours
+        distance = np.abs(here - score)
+        nearest = np.partition(distance, min(NEAREST, len(score)) - 1)[min(NEAREST, len(score)) - 1]
+        near = np.exp(-0.5 * (distance / max(narrowest, float(nearest))) ** 2)
+        standing[k], surprise[k], squares[k] = near @ of, near @ expected, near @ of**2
     probability = probability_of(grid)
-    standing = near @ of
-    frequency = np.clip(probability + (near @ (of * (label - probability_of(score)))) / standing, 0.0, 1.0)
-    similar = standing**2 / (near @ of**2)
+    frequency = np.clip(probability + surprise / standing, 0.0, 1.0)
+    similar = standing**2 / squares
     tail = (1 - LEVEL) / 2
     a, b = similar * frequency + 0.5, similar * (1 - frequency) + 0.5
     band = Z * _line_error(score, of, grid) if len(grid) > 1 else np.zeros(1)

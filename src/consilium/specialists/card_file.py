@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from consilium.core.card import Bar, Card, Input, Population, Proof
+from consilium.core.card import Bar, Card, Input, Population, Proof, Series
 from consilium.core.duration import duration
 from consilium.core.errors import CardError, NotFoundError
 from consilium.knowledge import shelf
@@ -28,6 +28,8 @@ CARD = {
     "inputs",
     "learner",
     "parameters",
+    "series",
+    "compare",
     "why",
     "proof",
     "bar",
@@ -84,12 +86,14 @@ def read_card(path: Path, *, anywhere: bool = False) -> Card:
             bar=_bar(raw["bar"], path),
             sources=tuple(raw["sources"]),
             threshold=None if raw.get("threshold") is None else float(raw["threshold"]),
+            series=_series(raw["series"], path) if "series" in raw else None,
+            compare=tuple(raw.get("compare", ())),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise CardError("The card lacks something or says it in a form not understood", where=str(path), found=repr(error)) from error
 
 
-def _inputs(entry: Mapping[str, Any], path: Path) -> list[Input]:
+def _inputs(entry: Mapping[str, Any], path: Path, window: str = "ever") -> list[Input]:
     where = f"{path}, input {entry.get('name')!r}"
     _known(entry, INPUT, where)
     if "each_of" in entry:
@@ -99,13 +103,14 @@ def _inputs(entry: Mapping[str, Any], path: Path) -> list[Input]:
     codes = tuple(code) if isinstance(code, (Mapping, list)) else (code,)
     takes = entry.get("take", "last")
     several = isinstance(takes, list)
+    looks = entry.get("window", window)
     return [
         Input(
             name=f"{entry['name']}_{take}" if several else entry["name"],
             codes=codes,
-            unit=str(entry["unit"]),
+            unit="1" if take == "count" else str(entry["unit"]),
             take=take,
-            window=None if entry.get("window", "ever") == "ever" else duration(entry["window"]),
+            window=None if looks == "ever" else duration(looks),
             required=bool(entry.get("required", False)),
             of_code=of_code,
             of_text={str(k): float(v) for k, v in entry.get("values", {}).items()},
@@ -135,6 +140,12 @@ def _each_of(entry: Mapping[str, Any], where: str) -> list[Input]:
         )
         for name, group in groups.items()
     ]
+
+
+def _series(raw: Mapping[str, Any], path: Path) -> Series:
+    _known(raw, {"step", "length", "inputs"}, f"{path}, series")
+    inputs = tuple(i for entry in raw["inputs"] for i in _inputs(entry, path, raw["step"]))
+    return Series(duration(raw["step"]), int(raw["length"]), inputs)
 
 
 def _bar(raw: Mapping[str, Any], path: Path) -> Bar:

@@ -18,6 +18,7 @@ from consilium.core.code import BIRTH, FEMALE, MALE
 from consilium.core.errors import InputError
 from consilium.core.features import Features
 from consilium.record import cohort, features
+from consilium.specialists.sight import sight
 
 AGE_BANDS = (0, 18, 40, 50, 60, 70, 151)
 _AGE = Input("age", (BIRTH,), "a", "age")
@@ -72,7 +73,7 @@ def cases(card: Card, events: pa.Table) -> Cases:
             found=f"{int(y.sum())} of {len(y)} positive, left out: {dict(found.excluded)}",
             do=f"check that the record carries {card.question.trigger} and {card.question.label}",
         )
-    matrix = features(events, card.inputs, found.rows)
+    matrix = sight(card, events, found.rows)
     who = features(events, (_AGE, _MALE), found.rows)
     subjects = np.array([subject for subject, _ in found.rows], dtype=np.int64)
     groups = {

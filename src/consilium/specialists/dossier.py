@@ -21,7 +21,7 @@ from consilium.record import Fold, features, forward
 from consilium.record.cohort import CENSORED, NO_LABEL, UNLISTED
 from consilium.specialists.cases import Cases
 from consilium.specialists.drift import compare, read_reference, reference, write_reference
-from consilium.specialists.prove import probability, train
+from consilium.specialists.prove import probability, seen_by, train
 from consilium.validation import auroc, calibration_slope, observed_over_expected
 from consilium.validation.clusters import clusters, periods
 from consilium.validation.dossier import (
@@ -212,8 +212,9 @@ def _forward(card: Card, found: Cases) -> Forward | None:
     if any(min(y.sum(), len(y) - y.sum()) < _LEAST for y in sides):
         return None
     train_rows, test = fold
-    trained = train(card.learner, found.features.X[train_rows], found.y[train_rows], found.subjects[train_rows], card.parameters)
-    p, y = probability(trained, found.features.X[test]), found.y[test]
+    X, shape = seen_by(card.learner, card, found.features.X)
+    trained = train(card.learner, X[train_rows], found.y[train_rows], found.subjects[train_rows], {**shape, **card.parameters})
+    p, y = probability(trained, X[test]), found.y[test]
     measures = (auroc(y, p), calibration_slope(y, p), observed_over_expected(y, p))
     return Forward(str(date), len(train_rows), len(test), int(y.sum()), *measures)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from consilium.core.card import Card, Input
+from consilium.core.card import Card, Input, Series
 from consilium.core.consultation import Absence, Missing
 from consilium.core.features import Features
 from consilium.core.opinion import Evidence, Opinion
@@ -20,7 +20,12 @@ from consilium.record.raised import NOT_TRIGGERED, raised
 from consilium.specialists.cases import groups_of
 from consilium.specialists.reflect import Reference, changes, similar, verdict
 from consilium.specialists.roster import Specialist
+from consilium.specialists.sight import column as made_by
+from consilium.specialists.sight import reads_series
 from consilium.specialists.voice import Voice
+
+MOST_TELLING = 3
+"""Values of a series that a reason points to: those that add most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,11 @@ def examine(specialist: Specialist, patient: Patient, features: Features, voice:
     """
     card, model = specialist.seat.card, specialist.model
     source = specialist.source
-    observed = {i.name: bool(seen) for i, seen in zip(card.inputs, features.observed[0], strict=True)}
+    observed = {i.name: bool(seen) for i, seen in zip(card.inputs, features.observed[0], strict=False)}
+    moving = card.series.inputs if card.series and reads_series(card) else ()
+    if card.series and moving:
+        seen: list[bool] = np.asarray(features.observed[0, len(card.inputs) :].reshape(-1, len(moving)).any(axis=0)).tolist()
+        observed.update((i.name, ever) for i, ever in zip(moving, seen, strict=True))
     (silent,) = raised(patient.events, card.question, features.rows)
     if silent:
         return Examination(Absence(card.name, _not_raised(card, silent, voice)))
@@ -67,15 +76,14 @@ def examine(specialist: Specialist, patient: Patient, features: Features, voice:
     gains: Mapping[str, float] = model.meta["extra"].get("importance", {})
     missing = tuple(
         Missing(
-            label(i, voice),
+            measured(i, voice),
             i.codes[0],
             i.unit,
             card.name,
             i.required,
-            voice.say("missing_required" if i.required else "missing_optional", name=label(i, voice), gain=f"{gains.get(i.name, 0.0):.2f}"),
+            voice.say("missing_required" if i.required else "missing_optional", name=measured(i, voice), gain=f"{gain:.2f}"),
         )
-        for i in sorted(_one_per_question(card.inputs), key=lambda i: (not i.required, -gains.get(i.name, 0.0)))
-        if not observed[i.name]
+        for i, gain in _to_measure([i for i in (*card.inputs, *moving) if not observed[i.name]], gains)
     )
     reason = _outside_population(specialist, patient, voice)
     if reason:
@@ -121,9 +129,17 @@ def _recalibrated(specialist: Specialist, voice: Voice) -> tuple[str, ...]:
     return (voice.say(f"site_{site.called_for}", title=title, n=site.n, events=site.events),)
 
 
-def label(i: Input, voice: Voice) -> str:
-    """The input's name for people."""
+def measured(i: Input, voice: Voice) -> str:
+    """The name for people of what an input is taken from."""
     return i.label.get(voice.language) or voice.name(i.codes[0])
+
+
+def label(i: Input, voice: Voice) -> str:
+    """The input's name for people, and what is taken of it where that is not its latest value."""
+    if i.label.get(voice.language) or i.take in ("last", "age"):
+        return measured(i, voice)
+    name = voice.say(f"take_{i.take}", name=measured(i, voice))
+    return name if i.window is None else voice.say("take_within", name=name, hours=f"{i.window / timedelta(hours=1):g}")
 
 
 def _not_raised(card: Card, reason: str, voice: Voice) -> str:
@@ -135,12 +151,13 @@ def _not_raised(card: Card, reason: str, voice: Voice) -> str:
     return voice.say("not_raised", name=name)
 
 
-def _one_per_question(inputs: tuple[Input, ...]) -> list[Input]:
-    """Inputs that share a code, window and take are answers to one question: keep the first."""
-    seen: dict[tuple[object, ...], Input] = {}
-    for i in inputs:
-        seen.setdefault((i.codes, i.take, i.window), i)
-    return list(seen.values())
+def _to_measure(lacking: Sequence[Input], gains: Mapping[str, float]) -> list[tuple[Input, float]]:
+    """One for each thing to measure, with how much all that lacks of it would move the answer: the required first, then by that."""
+    found: dict[tuple[str, ...], tuple[Input, float]] = {}
+    for i in sorted(lacking, key=lambda i: not i.required):
+        first, gain = found.get(i.codes, (i, 0.0))
+        found[i.codes] = (first, gain + gains.get(i.name, 0.0))
+    return sorted(found.values(), key=lambda one: (not one[0].required, -one[1]))
 
 
 def _outside_population(specialist: Specialist, patient: Patient, voice: Voice) -> str:
@@ -161,7 +178,7 @@ def _outside_population(specialist: Specialist, patient: Patient, voice: Voice) 
 def _outside_training(specialist: Specialist, features: Features, outside: list[str], voice: Voice) -> str:
     name = outside[0]
     column = features.names.index(name)
-    i = specialist.seat.card.inputs[column]
+    i = made_by(specialist.seat.card, column)
     limits, familiar = specialist.model.meta["limits"], specialist.model.familiarity
     low, high = limits["min"][column], limits["max"][column]
     if familiar is not None and low is not None:
@@ -217,8 +234,39 @@ def _evidence(
                 answer,
             )
         )
+    if card.series is not None and reads_series(card):
+        found.extend(_series_evidence(card, card.series, source, features, weights[len(card.inputs) :], voice))
     found.sort(key=lambda e: -abs(e.weight or 0.0))
     return (Evidence("base", voice.say("evidence_base"), weight=base, source=source), *found)
+
+
+def _series_evidence(card: Card, series: Series, source: str, features: Features, weights: np.ndarray, voice: Voice) -> list[Evidence]:
+    """One reason for each input of the series: what all its steps add, told by the value that adds most; and one for a short record."""
+    start, shape = len(card.inputs), (series.length, len(series.inputs))
+    observed, values = (part[0, start:].reshape(shape) for part in (features.observed, features.X))
+    cells = weights.reshape(shape).copy()
+    found = []
+    begun = int(observed.any(axis=1).argmax()) if observed.any() else series.length - 1
+    if begun:
+        hours = (series.length - begun) * series.step / timedelta(hours=1)
+        said = voice.say("evidence_short", hours=f"{hours:g}", whole=f"{series.length * series.step / timedelta(hours=1):g}")
+        found.append(Evidence("missing", said, weight=float(cells[:begun].sum()), source=source))
+        cells[:begun] = 0.0
+    for channel, i in enumerate(series.inputs):
+        name, weight = measured(i, voice), float(cells[:, channel].sum())
+        seen = np.flatnonzero(observed[:, channel])
+        if not len(seen):
+            said = voice.say("evidence_missing", name=name)
+            found.append(Evidence("missing", said, i.codes[0], weight=weight, name=name, source=source))
+            continue
+        telling = seen[np.argsort(-np.abs(cells[seen, channel]), kind="stable")][:MOST_TELLING]
+        places = [start + int(step) * shape[1] + channel for step in telling]
+        ids = tuple(str(features.event_ids[0, p]) for p in places if features.event_ids is not None and features.event_ids[0, p])
+        value = float(values[telling[0], channel])
+        said = voice.say("evidence_series", name=name, value=voice.number(value, i.unit), steps=len(seen), of=series.length - begun)
+        time = _time(i, features, places[0])
+        found.append(Evidence("input", said, i.codes[0], value, i.unit, time, weight, "", ids, source, name))
+    return found
 
 
 def _answer(patient: Patient, i: Input, event_id: str | None) -> str:

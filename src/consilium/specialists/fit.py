@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,18 +17,40 @@ from consilium.core.errors import InputError, LeakageError
 from consilium.core.report import Development, LearnerResult, Report
 from consilium.models import learner
 from consilium.models.familiarity import fit_familiarity
+from consilium.models.grid import Grid
 from consilium.models.prototypes import Prototypes, fit_prototypes
-from consilium.models.seal import seal
+from consilium.models.seal import seal, seal_stream
 from consilium.models.served import ServedModel
 from consilium.models.uncertainty import fit_intervals
 from consilium.quality.leaks import leak_reasons
 from consilium.record import folds
 from consilium.specialists.cases import Cases, bedside_groups, cases
 from consilium.specialists.dossier import gather, keep_reference, write_dossier
-from consilium.specialists.prove import INNER_FOLDS, SEED, Trained, assemble, held_out_words, parted, prove, report, splits, train
-from consilium.specialists.roster import MODEL, PAGE, REPORT, TREE
+from consilium.specialists.prove import (
+    INNER_FOLDS,
+    SEED,
+    Trained,
+    assemble,
+    held_out_words,
+    parted,
+    prove,
+    report,
+    seated_view,
+    seen_by,
+    splits,
+    train,
+)
+from consilium.specialists.roster import MODEL, PAGE, REPORT, STREAM, TREE
 from consilium.specialists.scrutiny import scrutinised, scrutiny
+from consilium.specialists.sight import grid, reads_series
+from consilium.specialists.sight import names as columns
 from consilium.validation import learner_result, measure, page, write_report
+
+if TYPE_CHECKING:
+    from consilium.models.series import SeriesLearner
+
+WEIGHED = 1_000
+"""Patients at most over whom it is measured how much each input moves the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +136,7 @@ def fit_and_prove(
         learned, held = replace(learned, period=undated), held and replace(held, period=undated)
     proof = prove(card, learned, progress=progress)
     progress(f"{card.learner}, on everything")
-    fitted = _fit(card, learned, into, data, leaks)
+    fitted = _fit(card, learned, into, data, leaks, progress)
     if held is None:
         proven = report(card, learned, proof, fitted.model.sha256, data, limits)
     else:
@@ -124,7 +147,8 @@ def fit_and_prove(
     write(proven, card, into)
     progress("the dossier")
     out_of_fold = proof.probabilities[card.learner]
-    shown, p = (learned, out_of_fold) if held is None else (held, fitted.model.probability(held.features.X))
+    seen, unseen = seated_view(card, learned), None if held is None else seated_view(card, held)
+    shown, p = (seen, out_of_fold) if unseen is None else (unseen, fitted.model.probability(unseen.features.X))
     keep_reference(card, shown, p, proven.model_sha256, into)
     facts = gather(
         card,
@@ -135,13 +159,14 @@ def fit_and_prove(
         study="development",
         dated=not undated,
         splits=splits(card, found),
-        looked=found,
-        made=(learned, out_of_fold),
+        looked=seated_view(card, found),
+        made=(seen, out_of_fold),
         home=home or into,
     )
     write_dossier(facts, into)
-    tree = learner("tree").fit(learned.features.X, learned.y)
-    (into / TREE).write_text(tree.draw(learned.features.names, learned.features.units), encoding="utf-8")
+    names, units = (every[: len(card.inputs)] for every in (learned.features.names, learned.features.units))
+    tree = learner("tree").fit(seen_by("tree", card, learned.features.X)[0], learned.y)
+    (into / TREE).write_text(tree.draw(names, units), encoding="utf-8")
     return fitted, proven
 
 
@@ -167,7 +192,7 @@ def validate(
     """
     card = fitted.card if fitted.card.proof.kind != "held_out" else replace(fitted.card, proof=Proof(subgroups=fitted.card.proof.subgroups))
     whole = _whole(events)
-    found = cases(card, whole)
+    found = seated_view(card, cases(card, whole))
     if undated:
         found = replace(found, period=undated)
     if found.fingerprint == fitted.fingerprint:
@@ -203,6 +228,7 @@ def _held_against(
     development: Development | None = None,
 ) -> Report:
     """The report of a sealed model on patients it was not trained on; without comparisons its own line is the only one."""
+    found = seated_view(fitted.card, found)
     started = time.perf_counter()
     p = fitted.model.probability(found.features.X)
     seconds = time.perf_counter() - started
@@ -230,45 +256,74 @@ def _suspected(reason: str) -> str:
     return f"Suspected leak of time: {reason}"
 
 
-def _fit(card: Card, found: Cases, into: Path, data: str, leaks: tuple[str, ...]) -> Fitted:
-    trained = train(card.learner, found.features.X, found.y, found.subjects, card.parameters, bedside_groups(found.groups))
+def _fit(
+    card: Card, found: Cases, into: Path, data: str, leaks: tuple[str, ...], progress: Callable[[str], None] = lambda _: None
+) -> Fitted:
+    X, shape = seen_by(card.learner, card, found.features.X)
+    trained = train(card.learner, X, found.y, found.subjects, {**shape, **card.parameters}, bedside_groups(found.groups), progress)
     return seal_trained(card, found, trained, into, data, leaks)
 
 
 def seal_trained(card: Card, found: Cases, trained: Trained, into: Path, data: str, leaks: tuple[str, ...] = ()) -> Fitted:
     """Seal a learner with all that it is to know of its own limits, in `into/model.onnx`."""
+    X, _ = seen_by(card.learner, card, found.features.X)
     into.mkdir(parents=True, exist_ok=True)
     path = into / MODEL
     scored = trained.calibration.apply(trained.out_of_fold)
     interval = fit_intervals(scored, found.y)
-    familiarity = fit_familiarity(found.features.X, folds(found.y, INNER_FOLDS, seed=SEED + 2, subjects=found.subjects))
+    # What is usual together is a table of all columns with all others: too many where the columns are a series' cells.
+    parts = folds(found.y, INNER_FOLDS, seed=SEED + 2, subjects=found.subjects)
+    familiarity = None if reads_series(card) else fit_familiarity(X, parts)
 
     def sealed(extra: dict[str, object], prototypes: Prototypes | None = None) -> ServedModel:
         seal(
             trained.learner,
             path,
-            names=found.features.names,
-            units=found.features.units,
+            names=columns(card),
+            units=found.features.units[: X.shape[1]],
             calibration=trained.calibration,
             interval=interval,
-            X_train=found.features.X,
+            X_train=X,
             card=card.name,
             version=card.version,
             sets=trained.sets,
             familiarity=familiarity,
             prototypes=prototypes,
             extra=extra,
+            grid=grid(card) if reads_series(card) else None,
         )
         return ServedModel.load(path)
 
     # What to measure next is ranked by how much each input moves the answer; that is known only of a sealed model.
-    weights = np.abs(sealed({}).attribute(found.features.X).weights).mean(axis=0)
-    importance = {name: round(float(w), 6) for name, w in zip(found.features.names, weights, strict=True)}
+    asked = X if len(X) <= WEIGHED else X[np.sort(np.random.default_rng(SEED).choice(len(X), WEIGHED, replace=False))]
+    weights = sealed({}).attribute(asked).weights
     one_each = _one_row_each(found.subjects)
-    prototypes = fit_prototypes(found.features.X[one_each], found.y[one_each], weights)
+    prototypes = fit_prototypes(X[one_each], found.y[one_each], np.abs(weights).mean(axis=0))
     despite = {"leaks": list(leaks)} if leaks else {}
+    importance = _importance(card, weights)
     model = sealed({"importance": importance, "data": data, "fingerprint": found.fingerprint, **despite}, prototypes)
+    (into / STREAM).unlink(missing_ok=True)
+    if card.series is not None and reads_series(card):
+        seal_stream(
+            cast("SeriesLearner", trained.learner),
+            into / STREAM,
+            fixed=[i.name for i in card.inputs],
+            channels=[i.name for i in card.series.inputs],
+            calibration=trained.calibration,
+            X_train=X,
+            model_sha256=model.sha256,
+            card=card.name,
+            version=card.version,
+        )
     return Fitted(card, model, into, data, found.fingerprint, leaks)
+
+
+def _importance(card: Card, weights: NDArray[np.float64]) -> dict[str, float]:
+    """Mean size of what each input adds; an input of a series adds what all its steps do together."""
+    fixed, series = (grid(card) if reads_series(card) else Grid(weights.shape[1], 0, 0)).split(weights)
+    size = [*np.abs(fixed).mean(axis=0), *np.abs(series.sum(axis=1)).mean(axis=0)]
+    inputs = (*card.inputs, *(card.series.inputs if card.series and reads_series(card) else ()))
+    return {i.name: round(float(w), 6) for i, w in zip(inputs, size, strict=True)}
 
 
 def _one_row_each(subjects: NDArray[np.int64]) -> NDArray[np.intp]:

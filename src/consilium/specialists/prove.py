@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilium.core.card import Card
+from consilium.core.features import Features
 from consilium.core.report import Development, Faithfulness, LearnerResult, Report
-from consilium.models import LEARNERS, MOST_ROWS, learner
+from consilium.models import LEARNERS, MOST_ROWS, SERIES_LEARNERS, learner
 from consilium.models.calibration import Calibration, fit_calibration
 from consilium.models.conformal import Sets, fit_sets
 from consilium.models.odds import probability_of
 from consilium.record import Fold, drawn, folds, forward, held_out, site_folds
 from consilium.specialists.cases import Cases, bedside_groups, some
 from consilium.specialists.scrutiny import FAITHFUL_ROWS, a_few, faithfulness, reasons_of, scrutinised
+from consilium.specialists.sight import grid
 from consilium.validation import Measures, learner_result, measure, missing_share
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from consilium.models.onnx import Onnx
 
 INNER_FOLDS = 5
+SERIES_INNER_FOLDS = 2
 SEED = 20260101
 Progress = Callable[[str], None]
 
@@ -62,6 +66,7 @@ def train(
     subjects: NDArray[np.int64] | None = None,
     parameters: Mapping[str, Any] | None = None,
     groups: Mapping[str, NDArray[np.object_]] | None = None,
+    progress: Progress = lambda _: None,
 ) -> Trained:
     """Fit a learner on everything given, its calibration and conformal sets on predictions for folds the learner had not seen.
 
@@ -77,17 +82,46 @@ def train(
         The learner's, where its defaults are not meant.
     groups : mapping of str to object array of shape (n,), optional
         Groups, by kind, in each of which the sets are to cover.
+    progress : callable
+        Told how far it is, by learners that take long.
     """
     chosen = dict(parameters or {})
+    whose = np.arange(len(y), dtype=np.int64) if subjects is None else subjects
     out_of_fold = np.empty(len(y))
-    for fit_rows, rest in folds(y, INNER_FOLDS, seed=SEED + 1, subjects=subjects):
-        out_of_fold[rest] = learner(name, **chosen).fit(X[fit_rows], y[fit_rows]).log_odds(X[rest])
+
+    def fitted(rows: NDArray[np.intp], words: str) -> Estimator:
+        return learner(name, **chosen).fit(X[rows], y[rows], whose[rows], lambda said: progress(f"{words}: {said}"))
+
+    for part, (fit_rows, rest) in enumerate(folds(y, inner_folds(name), seed=SEED + 1, subjects=subjects), 1):
+        out_of_fold[rest] = fitted(fit_rows, f"inner fold {part}").log_odds(X[rest])
     calibration = fit_calibration(out_of_fold, y)
     sets = fit_sets(calibration.apply(out_of_fold), y, groups)
-    return Trained(learner(name, **chosen).fit(X, y), calibration, out_of_fold, sets)
+    return Trained(fitted(np.arange(len(y)), "all rows"), calibration, out_of_fold, sets)
 
 
-def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress: Progress = lambda _: None) -> Proof:
+def inner_folds(name: str) -> int:
+    """Folds on which a learner's calibration is fitted: fewer for those that take minutes to train."""
+    return SERIES_INNER_FOLDS if name in SERIES_LEARNERS else INNER_FOLDS
+
+
+def seen_by(name: str, card: Card, X: NDArray[Any]) -> tuple[NDArray[Any], dict[str, Any]]:
+    """The columns a learner is given, and the parameters that tell it how they hold the series: others are given the inputs alone."""
+    if name not in SERIES_LEARNERS:
+        return X[:, : len(card.inputs)], {}
+    shape = grid(card)
+    return X, {"steps": shape.steps, "fixed": shape.fixed}
+
+
+def seated_view(card: Card, found: Cases) -> Cases:
+    """The cases with no more columns than the seated learner reads."""
+    if card.series is None or card.learner in SERIES_LEARNERS:
+        return found
+    whole, p = found.features, len(card.inputs)
+    own = Features(np.ascontiguousarray(whole.X[:, :p]), whole.names[:p], whole.units[:p], whole.rows, whole.observed[:, :p])
+    return replace(found, features=own)
+
+
+def prove(card: Card, found: Cases, names: tuple[str, ...] = (), progress: Progress = lambda _: None) -> Proof:
     """Predict every patient by models that had not seen that patient (or that patient's hospital).
 
     Parameters
@@ -97,16 +131,19 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
     found : Cases
         The patients; where some are held out, the others (`parted`).
     names : tuple of str
-        Learners to compare. Those of `MOST_ROWS` that do not hold the seat are given so many rows of each training part at most.
+        Learners to compare; by default those that the card names, or all that can read its cases. Those of `MOST_ROWS` that do
+        not hold the seat are given so many rows of each training part at most.
     progress : callable
         Told what is being fitted.
     """
-    X, y = found.features.X, found.y
+    y = found.y
     parts = list(splits_of(card, found))
     groups = bedside_groups(found.groups)
     probabilities, results = {}, []
     answers, faithful = np.zeros((len(y), 2), dtype=np.bool_), []
+    names = names or compared(card)
     for name in names:
+        X, shape = seen_by(name, card, found.features.X)
         p = np.full(len(y), np.nan)
         seated = name == card.learner
         most = None if seated else MOST_ROWS.get(name)
@@ -116,8 +153,9 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
             progress(f"{name}, part {part} of {len(parts)}")
             if most is not None and len(fit_rows) > most:
                 fit_rows, capped = _fewer(fit_rows, most), most
-            parameters = card.parameters if seated else None
-            trained = train(name, X[fit_rows], y[fit_rows], found.subjects[fit_rows], parameters, _of(groups, fit_rows))
+            chosen = {**shape, **(card.parameters if seated else {})}
+            told = partial(_told, progress, name, part)
+            trained = train(name, X[fit_rows], y[fit_rows], found.subjects[fit_rows], chosen, _of(groups, fit_rows), told)
             scored = trained.calibration.apply(trained.learner.log_odds(X[rest]))
             p[rest] = probability_of(scored)
             if seated:
@@ -129,6 +167,15 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = LEARNERS, progress:
     if card.learner not in names:
         return Proof(probabilities, tuple(results), _words(card, found))
     return Proof(probabilities, tuple(results), _words(card, found), answers, faithfulness(faithful))
+
+
+def compared(card: Card) -> tuple[str, ...]:
+    """The learners that a card's proof compares."""
+    return card.compare or (*LEARNERS, *(SERIES_LEARNERS if card.series else ()))
+
+
+def _told(progress: Progress, name: str, part: int, words: str) -> None:
+    progress(f"{name}, part {part}, {words}")
 
 
 def probability(trained: Trained, X: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -218,7 +265,7 @@ def assemble(
         net_benefit=measures.net_benefit,
         subgroups=measures.subgroups,
         comparisons=comparisons,
-        missing=missing_share(found.features.observed, found.features.names),
+        missing=_missing(card, found),
         limits=limits + left_out,
         shortfalls=(),
         made_with={package: version(package) for package in ("numpy", "scikit-learn", "lightgbm", "interpret-core")},
@@ -253,8 +300,19 @@ def held_out_words(card: Card) -> str:
     return f"held out: {who}; shown once, to the sealed model of the others"
 
 
+def _missing(card: Card, found: Cases) -> Mapping[str, float]:
+    """Share of patients without each input; of a series' input, without any value in the whole series."""
+    observed, _ = seen_by(card.learner, card, found.features.observed)
+    if card.learner not in SERIES_LEARNERS or card.series is None:
+        return missing_share(observed, tuple(i.name for i in card.inputs))
+    fixed, series = grid(card).split(observed)
+    names = tuple(i.name for i in (*card.inputs, *card.series.inputs))
+    return missing_share(np.hstack([fixed, series.any(axis=1)]), names)
+
+
 def _words(card: Card, found: Cases) -> str:
-    inner = f"calibration fitted on {INNER_FOLDS} inner folds of each training part"
+    several = sorted({inner_folds(name) for name in (card.learner, *compared(card))}, reverse=True)
+    inner = f"calibration fitted on {' or '.join(map(str, several))} inner folds of each training part"
     if card.proof.kind == "site":
         sites = sorted(set(found.groups["site"]))
         return f"each of {len(sites)} sites ({', '.join(sites)}) predicted by a model of the others; {inner}"

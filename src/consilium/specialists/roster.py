@@ -13,12 +13,13 @@ from consilium.core.errors import CardError, ConsiliumError, NotFoundError
 from consilium.core.seat import Seat
 from consilium.models.served import ServedModel
 from consilium.specialists.card_file import read_card
+from consilium.specialists.sight import names
 from consilium.specialists.site_file import at_site
 from consilium.validation.report_file import read_report
 
 ELSEWHERE = "CONSILIUM_SPECIALISTS"
 HOME = Path(__file__).parent
-MODEL, REPORT, PAGE, TREE, CARD_FILE = "model.onnx", "report.json", "report.html", "tree.svg", "card.yaml"
+MODEL, REPORT, PAGE, TREE, CARD_FILE, STREAM = "model.onnx", "report.json", "report.html", "tree.svg", "card.yaml", "stream.onnx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def seat(folder: Path, site: Path | None = None) -> Specialist:
         raise CardError(
             "The model is not the one that the report proves", where=folder.name, found=model.sha256[:12], expected=report.model_sha256[:12]
         )
-    expected = tuple(i.name for i in card.inputs)
+    expected = names(card)
     if tuple(model.names) != expected:
         raise CardError("The model reads other inputs than the card lists", where=folder.name, found=model.names, expected=expected)
     return Specialist(Seat(card, report), model if site is None else at_site(card.name, model, site), folder)

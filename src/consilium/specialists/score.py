@@ -29,6 +29,7 @@ from consilium.record.plan import plan
 from consilium.record.raised import NOT_TRIGGERED
 from consilium.record.tables import counted, write_tables
 from consilium.specialists.roster import CARD_FILE, MODEL, REPORT, Specialist, seat
+from consilium.specialists.sight import with_series
 
 NOT_RAISED, LEFT_OUT, AGE_UNKNOWN, AGE_OUTSIDE, SEX_UNKNOWN, SEX_OUTSIDE, NEEDS, OUTSIDE_TRAINING, UNLIKE_TRAINING = (
     "not_raised", "left_out", "age_unknown", "age_outside", "sex_unknown", "sex_outside", "needs", "outside_training",
@@ -151,9 +152,9 @@ def scores(card: Card, model: ServedModel, matrix: Features, who: Features, sile
     abstain(~((age >= card.ages[0]) & (age <= card.ages[1])), AGE_OUTSIDE)
     abstain(female == male, SEX_UNKNOWN)
     abstain(np.where(female, "F" not in card.population.sexes, "M" not in card.population.sexes), SEX_OUTSIDE)
-    lacking = ~matrix.observed & required
+    lacking = ~matrix.observed[:, : len(required)] & required
     for row in np.flatnonzero(abstain(lacking.any(axis=1), NEEDS)):
-        about[row] = " ".join(names[lacking[row]])
+        about[row] = " ".join(names[: len(required)][lacking[row]])
     rows = np.flatnonzero(open_)
     for row, outside in zip(rows, model.outside(matrix.X[rows]), strict=True):
         if outside:
@@ -183,7 +184,8 @@ def _made(events: pa.Table, asked: pa.Table | None, *, folder: Path, at: datetim
     for theirs, rows in row_chunks(events, asked, layout):
         moments = moments_of(rows)
         unasked = raised(theirs, card.question, moments)
-        found = scores(card, specialist.model, planned(theirs, layout, moments), planned(theirs, who, moments), unasked)
+        own = with_series(card, theirs, planned(theirs, layout, moments))
+        found = scores(card, specialist.model, own, planned(theirs, who, moments), unasked)
         silent = np.isnan(found.probability)
         numbers = [pa.array(column, mask=silent) for column in (found.probability, found.low, found.high)]
         words = [pa.array(column, pa.string()) for column in (found.abstained, found.about)]
