@@ -2,7 +2,8 @@
 
     python benchmarks/net_benefit.py [--rows 100000] [--times 5]
 
-Ours draws 1000 bootstrap bands within its time; dcurves has none. Both read the same arrays from memory and answer at the same 99
+`ratio_vs_dcurves` compares the same answer, curves without bands, since dcurves has none; `ratio_with_bands` sets ours with 1000
+bootstrap draws against the same time of theirs. Both read the same arrays from memory and answer at the same 99
 thresholds; each is warm, and the fastest of `--times` runs counts. The last line is one JSON object.
 """
 
@@ -83,7 +84,7 @@ def main() -> None:
     table.add_row(f"dcurves {theirs['version']}", f"{theirs['seconds']:.4f}", "none")
     Console(stderr=True).print(table)
     figures = {
-        "ratio_vs_dcurves": round(theirs["seconds"] / best, 1), "ratio_without_bands": round(theirs["seconds"] / plain, 1),
+        "ratio_vs_dcurves": round(theirs["seconds"] / plain, 1), "ratio_with_bands": round(theirs["seconds"] / best, 1),
         "max_abs_diff": max(apart, everybody), "seconds": round(best, 4), "seconds_dcurves": round(theirs["seconds"], 4),
         "rows": arguments.rows,
     }  # fmt: skip
