@@ -27,7 +27,7 @@ from consilium.core.errors import ExtraError, FormatError, InputError, NotFoundE
 from consilium.intake import ingest, latest
 from consilium.knowledge.shelf import FOLDER, read_sources
 from consilium.knowledge.table import read_table
-from consilium.sources import omop
+from consilium.sources import omop, rows
 from consilium.sources.omop import folder as folders
 from consilium.sources.omop.cell import with_moment
 from consilium.sources.omop.meaning import USES, deciding, vocabularies
@@ -279,7 +279,8 @@ def test_a_table_that_is_not_one_is_refused(ward: Path, text: bytes) -> None:
 
 
 def test_a_row_without_end_is_refused(ward: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "MAX_ROW", 4096)
+    monkeypatch.setattr(rows, "MAX_ROW", 4096)
+    monkeypatch.setattr(rows, "BLOCK", 4096)
     with (ward / "note.csv").open("a") as stream:
         stream.write('2,1,2025-11-02,,1,706391,t,"' + "x" * 20_000 + '",0,0\n')
     with pytest.raises(FormatError, match=r"note\.csv"):

@@ -6,6 +6,8 @@ import importlib
 import io
 import json
 import random
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consilium.core.errors import FormatError
-from consilium.sources import fhir, unpacked
+from consilium.sources import csv, fhir, unpacked
 
 MEGABYTE = 1024 * 1024
 LAB = {
@@ -32,6 +34,13 @@ def write(path: Path, pieces: Iterator[bytes]) -> Path:
         for piece in pieces:
             stream.write(piece)
     return path
+
+
+def table_mapping(folder: Path) -> Path:
+    mapping = folder / "m.yaml"
+    time = "time: {column: at, format: '%Y-%m-%d', zone: UTC}"
+    mapping.write_text(f"name: t\npatient: '{{id}}'\n{time}\ncolumns:\n  lac: {{code: LOINC//2524-7, unit: mmol/L}}\n")
+    return mapping
 
 
 @pytest.fixture
@@ -96,6 +105,30 @@ def test_an_endless_line_is_named_and_the_next_one_read(
     (batch,) = batches
     assert (batch.rows, batch.read) == (2, 1)
     assert [reject.row for reject in batch.rejects] == ["line 1"]
+
+
+@pytest.mark.parametrize("start", [b'id,at,lac\n1,2026-01-01,"', b"id,at,lac\n1,2026-01-01,", b'id,at,"', b"id,at,"])
+@pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
+def test_an_endless_row_is_refused(
+    tmp_path: Path, packing: str, start: bytes, monkeypatch: pytest.MonkeyPatch, peak: Callable[..., int]
+) -> None:
+    monkeypatch.setattr(unpacked, "MAX_RATIO", 10**9)
+    path = write(tmp_path / f"long.csv{packing}", iter([start, *[b"x" * MEGABYTE] * 128]))
+
+    def read() -> None:
+        with pytest.raises(FormatError, match=r"row of the table does not end in long\.csv"):
+            list(csv.read(path, table_mapping(tmp_path)))
+
+    assert peak(read) < 64 * MEGABYTE
+
+
+def test_the_interpreter_ends_in_peace_after_an_endless_row(tmp_path: Path) -> None:
+    """Reading ahead in a thread of Arrow's own outlived the error and brought the whole process down."""
+    path = write(tmp_path / "long.csv", iter([b'id,at,lac\n1,2026-01-01,"', *[b"x" * MEGABYTE] * 200]))
+    program = f"import sys; from consilium.sources import csv; list(csv.read({str(path)!r}, {str(table_mapping(tmp_path))!r}))"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert told.stderr.splitlines()[-1].startswith("consilium.core.errors.FormatError: A row of the table does not end")
 
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])

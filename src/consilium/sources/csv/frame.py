@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
-import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 
 from consilium.core.errors import FormatError
 from consilium.sources.csv.mapping import Table
-from consilium.sources.unpacked import CUT, unpacked
+from consilium.sources.rows import blocks, lines, opened, parsed
+from consilium.sources.unpacked import CUT
 
 ROW = "#row"
 """The column of a frame that holds each row's number, from 1."""
-_BLOCK = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,49 +90,44 @@ def _typed(cells: pl.Series) -> pl.Series:
 
 
 def _of_csv(path: Path, table: Table, wanted: list[str], rows: int) -> Iterator[Piece]:
-    # Closed even when reading ends early: Arrow's own thread would read on, past the end of the interpreter.
-    with closing(_Watched(unpacked(path), path, table)) as stream:
-        yield from _of_stream(stream, path, table, wanted, rows)
-
-
-def _of_stream(stream: _Watched, path: Path, table: Table, wanted: list[str], rows: int) -> Iterator[Piece]:
     header, lines = _header(path, table)
     broken: list[tuple[int, str]] = []
+    number = 0
 
     def refuse(row: Any) -> str:
-        broken.append((row.number - lines, f"{row.actual_columns}, expected {row.expected_columns}"))
+        broken.append((before + row.number, f"{row.actual_columns}, expected {row.expected_columns}"))
         return "skip"
 
+    parsing = arrow_csv.ParseOptions(delimiter=table.delimiter, newlines_in_values=True, invalid_row_handler=refuse)
+    with opened(path, table.encoding) as text:
+        for _ in range(lines):
+            text.readline()
+        for block in blocks(text, path.name, table.delimiter, stray=partial(_strict, path, table)):
+            before, passed, told = number, 0, 0
+            broken.clear()
+            cells = _cells(block, header, wanted, parsing)
+            for start in range(0, cells.height, rows):
+                part = cells.slice(start, rows)
+                numbers, among = _numbers(number, part.height, [row for row, _ in broken[passed:]])
+                number, passed = numbers[-1], passed + among
+                tell = len(broken) if start + rows >= cells.height else max(told, passed)
+                yield Piece(_numbered(part.select(pl.col(wanted).str.strip_chars()), numbers), tuple(broken[told:tell]))
+                told = tell
+            if broken[told:]:
+                yield Piece(_numbered(pl.DataFrame(schema=dict.fromkeys(wanted, pl.String)), []), tuple(broken[told:]))
+            number = max(number, *(row for row, _ in broken), 0)
+
+
+def _cells(block: bytes, header: tuple[str, ...], wanted: list[str], parsing: arrow_csv.ParseOptions) -> pl.DataFrame:
+    asked = wanted or list(header[:1])
     try:
-        reader = arrow_csv.open_csv(
-            stream,
-            arrow_csv.ReadOptions(
-                use_threads=False, block_size=_BLOCK, column_names=list(header), skip_rows=lines, encoding=_codec(table.encoding)
-            ),
-            arrow_csv.ParseOptions(delimiter=table.delimiter, newlines_in_values=True, invalid_row_handler=refuse),
-            arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in header}, strings_can_be_null=False, include_columns=wanted or list(header[:1])
-            ),
-        )
+        cells = pl.from_arrow(parsed(block, list(header), asked, parsing))
     except pa.ArrowInvalid as nothing:
         if "Empty CSV" not in str(nothing):
             raise
-        if broken:
-            yield Piece(_numbered(pl.DataFrame(schema=dict.fromkeys(wanted, pl.String)), []), tuple(broken))
-        return
-    number, passed, told = 0, 0, 0
-    for batch in reader:
-        block = pl.from_arrow(pa.Table.from_batches([batch]))
-        assert isinstance(block, pl.DataFrame)
-        for start in range(0, block.height, rows):
-            part = block.slice(start, rows)
-            numbers, among = _numbers(number, part.height, [row for row, _ in broken[passed:]])
-            number, passed = numbers[-1], passed + among
-            tell = len(broken) if start + rows >= block.height else max(told, passed)
-            yield Piece(_numbered(part.select(pl.col(wanted).str.strip_chars()), numbers), tuple(broken[told:tell]))
-            told = tell
-    if broken[told:]:
-        yield Piece(_numbered(pl.DataFrame(schema=dict.fromkeys(wanted, pl.String)), []), tuple(broken[told:]))
+        return pl.DataFrame(schema=dict.fromkeys(asked, pl.String))
+    assert isinstance(cells, pl.DataFrame)
+    return cells
 
 
 def _numbers(before: int, height: int, broken: list[int]) -> tuple[range | list[int], int]:
@@ -153,52 +148,25 @@ def _numbered(frame: pl.DataFrame, numbers: range | list[int]) -> pl.DataFrame:
 
 def _header(path: Path, table: Table) -> tuple[tuple[str, ...], int]:
     """Names of the columns, and how many lines come before the first row."""
-    with _refusing(path, table), io.TextIOWrapper(unpacked(path), encoding=table.encoding, newline="") as text:
-        for _ in range(table.skip):
-            text.readline()
+    with _refusing(path, table), opened(path, table.encoding) as text:
+        told = lines(text, path.name)
+        for _ in islice(told, table.skip):
+            pass
         if table.header is not None:
             return table.header, table.skip
-        reader = csv.reader(text, delimiter=table.delimiter, strict=True)
+        reader = csv.reader(told, delimiter=table.delimiter, strict=True)
         names = next((row for row in reader if row), [])
         return tuple(name.strip() for name in names), table.skip + reader.line_num
 
 
-class _Watched(io.RawIOBase):
-    """A stream that has the whole file checked by the strict reader once a stray quote passes: pyarrow would read on."""
-
-    def __init__(self, stream: IO[bytes], path: Path, table: Table) -> None:
-        self._stream, self._path, self._table, self._trusted = stream, path, table, False
-        edge = re.escape(table.delimiter.encode()) + rb"\r\n"
-        # A quote between two ordinary characters, or after an empty pair: legal only within quotes, or where no quotes are open.
-        # Each pattern starts with the quote itself, which the engine finds fast.
-        stray = (rb'"(?<=[^%b"]")(?:"")*[^%b"]' % (edge, edge), rb'""(?<=[%b]"")(?:"")*[^%b"]' % (edge, edge))
-        self._stray = tuple(re.compile(pattern) for pattern in stray)
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        read = self._stream.read(size)
-        if not self._trusted and any(pattern.search(read) for pattern in self._stray):
-            _strict(self._path, self._table)
-            self._trusted = True
-        return read
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
 def _strict(path: Path, table: Table) -> None:
-    with io.TextIOWrapper(unpacked(path), encoding=table.encoding, newline="") as text:
-        for _ in range(table.skip):
-            text.readline()
-        for _ in csv.reader(text, delimiter=table.delimiter, strict=True):
+    """Have the whole file checked by the strict reader: Arrow would read on over a quote that stands astray."""
+    with opened(path, table.encoding) as text:
+        told = lines(text, path.name)
+        for _ in islice(told, table.skip):
             pass
-
-
-def _codec(encoding: str) -> str:
-    return "utf8" if encoding.lower().replace("_", "-") in ("utf-8-sig", "utf-8", "utf8", "ascii") else encoding
+        for _ in csv.reader(told, delimiter=table.delimiter, strict=True):
+            pass
 
 
 @contextmanager

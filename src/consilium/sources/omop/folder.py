@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 
 from consilium.core.errors import FormatError
 from consilium.sources.omop.model import CONCEPT, NAMES, PERSON
-from consilium.sources.unpacked import CUT, unpacked, unpacked_name
+from consilium.sources.rows import blocks, lines, opened, parsed
+from consilium.sources.unpacked import CUT, unpacked_name
 
 ROWS = 50_000
 """Rows of one piece, about."""
-MAX_ROW = 4 * 1024 * 1024
-"""Bytes of one row of a CSV table; a longer one is refused. Arrow reads up to 32 times as much ahead."""
 MAX_BROKEN = 10_000
 """Rows with another number of fields that are named in one block; a table with more of them is refused."""
+_ENCODING = "utf-8-sig"
 _TEXT, _PARQUET = (".csv", ".tsv"), ".parquet"
 
 
@@ -91,7 +91,7 @@ class Folder:
         Raises
         ------
         FormatError
-            When a file is damaged, cut off, not UTF-8, or has a row of more than `MAX_ROW` bytes.
+            When a file is damaged, cut off, not UTF-8, or has a row that does not end (`sources.rows.MAX_ROW`).
         """
         for part in self.files[table]:
             with _reading(part):
@@ -132,8 +132,8 @@ def _reading(part: Path) -> Iterator[None]:
 
 
 def _dialect(part: Path) -> tuple[tuple[str, ...], arrow_csv.ParseOptions]:
-    with unpacked(part) as stream:
-        line = stream.readline(MAX_ROW).decode("utf-8-sig").rstrip("\r\n")
+    with opened(part, _ENCODING) as text:
+        line = next(lines(text, part.name), "").rstrip("\r\n")
     # Vocabularies come with tabs and bare quotes, everything else with commas and quoted text.
     tabs = "\t" in line
     names = tuple(name.strip().lower() for name in next(csv.reader(io.StringIO(line), delimiter="\t" if tabs else ","), []))
@@ -155,21 +155,16 @@ def _of_text(part: Path, columns: tuple[str, ...]) -> Iterator[Piece]:
         return "skip" if len(broken) <= MAX_BROKEN else "error"
 
     parsing.invalid_row_handler = skip
-    types = dict.fromkeys(columns, pa.string())
-    converting = arrow_csv.ConvertOptions(
-        column_types=types, include_columns=list(columns), strings_can_be_null=True, null_values=["", "\\N", "NULL"]
-    )
-    with unpacked(part) as stream:
-        stream.readline(MAX_ROW)
-        if not stream.peek(1):  # type: ignore[attr-defined]
-            return
-        reading = arrow_csv.ReadOptions(column_names=list(names), block_size=MAX_ROW, use_threads=False)
-        for batch in arrow_csv.open_csv(stream, reading, parsing, converting):
-            for start in range(0, batch.num_rows or 1, ROWS):
-                yield Piece(_frame(batch.slice(start, ROWS)), tuple(broken))
+    quoted = parsing.quote_char is not False
+    with opened(part, _ENCODING) as text:
+        text.readline()
+        for block in blocks(text, part.name, parsing.delimiter, quoted=quoted):
+            if block.isspace():
+                continue
+            frame = _frame(parsed(block, list(names), list(columns), parsing, ["", "\\N", "NULL"]))
+            for start in range(0, frame.height or 1, ROWS):
+                yield Piece(frame.slice(start, ROWS), tuple(broken))
                 broken.clear()
-        if broken:
-            yield Piece(pl.DataFrame(schema=dict.fromkeys(columns, pl.String)), tuple(broken))
 
 
 def _of_parquet(part: Path, columns: tuple[str, ...]) -> Iterator[Piece]:
@@ -182,7 +177,7 @@ def _of_parquet(part: Path, columns: tuple[str, ...]) -> Iterator[Piece]:
             yield Piece(_frame(batch).rename({named[name]: name for name in columns}).select(columns))
 
 
-def _frame(batch: pa.RecordBatch) -> pl.DataFrame:
+def _frame(batch: pa.RecordBatch | pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(batch)
     assert isinstance(frame, pl.DataFrame)
     return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
