@@ -309,3 +309,12 @@ def test_synthea(unzipped, tmp_path):
     assert all(reason.startswith("resource type") for reason in summary.rejects)
     assert sum(table.num_rows for table in record.events()) == summary.events
     assert latest(ingest(folder, tmp_path / "ward")).already == 12
+
+
+def test_a_folder_of_links_alone_says_so(tmp_path):
+    outside = write(tmp_path / "outside" / "secret.json", lab(3))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "one.json").symlink_to(outside)
+    (tmp_path / "in" / "two.json").symlink_to(outside)
+    with pytest.raises(InputError, match=r"one\.json: a link that leads out of the folder is not followed \(and 1 more\)"):
+        ingest(tmp_path / "in", tmp_path / "ward")

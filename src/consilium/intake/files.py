@@ -10,6 +10,7 @@ from pathlib import Path
 
 from consilium.core import Reject
 from consilium.core.errors import InputError, NotFoundError
+from consilium.sources.address import is_address, shown
 
 _PATTERN = frozenset("*?[")
 SETTINGS = "consilium.yaml"
@@ -26,39 +27,66 @@ class Found:
 
     def size(self) -> int:
         """Bytes of the file, or of all files of the folder."""
-        return sum(file.stat().st_size for file in self._files())
+        return sum(file.stat().st_size for file in self.files())
 
     def sha256(self) -> str:
         """Checksum of the file; of a folder, of the names and checksums of its files, wherever the folder stands."""
         if self.path.is_file():
             return _sha256(self.path)
-        lines = (f"{_sha256(file)}  {file.relative_to(self.path).as_posix()}\n" for file in self._files())
+        lines = (f"{_sha256(file)}  {file.relative_to(self.path).as_posix()}\n" for file in self.files())
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """The file itself, or all files of the folder; links that lead out of it are left aside."""
         if self.path.is_file():
             return [self.path]
         return [found.path for found in _walk(self.path, [], _no_folder)]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A database to read, at an address instead of a path.
+
+    It has no size and no checksum before it is read, and may say something else tomorrow: it is read each time, and events
+    that the record holds already are left out.
+    """
+
+    address: str
+    name: str
+    named: bool = True
+
+    def size(self) -> int:
+        """Nothing is known of it."""
+        return 0
+
+    def sha256(self) -> str:
+        """Nothing is known of its content."""
+        return ""
+
+    def files(self) -> list[Path]:
+        """There are none."""
+        return []
 
 
 def _no_folder(folder: Path) -> bool:
     return False
 
 
-def find(paths: Iterable[str | Path], whole: Callable[[Path], bool] = _no_folder) -> tuple[list[Found], list[Reject]]:
+def find(paths: Iterable[str | Path], whole: Callable[[Path], bool] = _no_folder) -> tuple[list[Found | Address], list[Reject]]:
     """List the files under paths, in order, each once.
 
     Parameters
     ----------
     paths : iterable of path
-        Files, folders (walked; hidden entries are skipped) and patterns (`exports/*.ndjson`).
+        Files, folders (walked; hidden entries are skipped), patterns (`exports/*.ndjson`) and addresses of databases
+        (`postgresql+psycopg://host/cdm`).
     whole : callable
         Says of a folder whether it is one data set, to be read as a whole and not file by file.
 
     Returns
     -------
-    (list of Found, list of Reject)
-        Files and data set folders, and links that lead out of a folder, which are not followed.
+    (list of Found or Address, list of Reject)
+        Files, data set folders and databases, and links that lead out of a folder, which are not followed.
 
     Raises
     ------
@@ -67,10 +95,13 @@ def find(paths: Iterable[str | Path], whole: Callable[[Path], bool] = _no_folder
     InputError
         When there is no file at all.
     """
-    files: dict[Path, Found] = {}
+    files: dict[Path | str, Found | Address] = {}
     rejects: list[Reject] = []
     asked = [str(path) for path in paths]
     for text in asked:
+        if is_address(text):
+            files.setdefault(text, Address(text, shown(text)))
+            continue
         for path in _expanded(text):
             for found in _under(path, rejects, whole) if path.is_dir() else [Found(path, path.name, True)]:
                 files.setdefault(found.path.resolve(), found)

@@ -9,12 +9,12 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import consilium.sources
 from consilium.core import Batch, Source
 from consilium.core.errors import FormatError
-from consilium.intake.files import Found
+from consilium.intake.files import Address, Found
 from consilium.sources import csv
 from consilium.sources.unpacked import unpacked_name
 
@@ -47,8 +47,8 @@ def _of_folder(folder: Path) -> Any:
     return next((source for source in recognising if source.recognises(folder)), None)
 
 
-def reader(found: Found, mapping: csv.Mapping | None, zone: str | None = None) -> Callable[[], Iterator[Batch]]:
-    """What reads a file or data set folder.
+def reader(found: Found | Address, mapping: csv.Mapping | None, zone: str | None = None) -> Callable[[], Iterator[Batch]]:
+    """What reads a file, data set folder or database.
 
     A file is read by the source of its suffix (`.gz` and `.zst` aside), or by the table source when the user named it with a mapping.
     `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP).
@@ -58,8 +58,10 @@ def reader(found: Found, mapping: csv.Mapping | None, zone: str | None = None) -
     FormatError
         When no source reads such a file, or it is a table and there is no mapping.
     """
-    suffix = _suffix(found)
     source = _reading(found, mapping)
+    if isinstance(found, Address):
+        return partial(source.read, found.address, zone)
+    suffix = _suffix(found)
     if source is None:
         raise FormatError(
             "No source reads such a file", where=found.name, found=suffix or "no suffix", expected=sorted(forms()),
@@ -74,21 +76,40 @@ def reader(found: Found, mapping: csv.Mapping | None, zone: str | None = None) -
     return partial(source.read, found.path, mapping)
 
 
-def described(found: Found, mapping: csv.Mapping | None) -> Source:
+def described(found: Found | Address, mapping: csv.Mapping | None, zone: str | None = None) -> Source:
     """Where a file or data set comes from, as its mapping or the data set itself says; by its name where neither does.
+
+    `zone` is the one it was read with, for sources that say it.
 
     Raises
     ------
     FormatError
         When the data set says something about itself that cannot be.
     """
+    source = _reading(found, mapping)
+    if isinstance(found, Address):
+        return cast(Source, source.about(found.address, zone))
     if mapping is not None and is_table(found, mapping):
         return mapping.source
-    about = getattr(_reading(found, mapping), "about", None)
-    return about(found.path) if about else Source(found.name)
+    if not hasattr(source, "about"):
+        return Source(found.name)
+    return cast(Source, source.about(found.path, zone) if getattr(source, "ZONED", False) else source.about(found.path))
 
 
-def _reading(found: Found, mapping: csv.Mapping | None) -> Any:
+def rows(found: Address) -> int:
+    """About how many rows a database holds.
+
+    Raises
+    ------
+    InputError
+        When it cannot be reached.
+    """
+    return int(_reading(found, None).rows(found.address))
+
+
+def _reading(found: Found | Address, mapping: csv.Mapping | None) -> Any:
+    if isinstance(found, Address):
+        return next(source for source in _sources() if getattr(source, "ADDRESSED", False))
     if found.path.is_dir():
         return _of_folder(found.path)
     return csv if is_table(found, mapping) else forms().get(_suffix(found))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from consilium.core import Batch, Reject
-from consilium.core.errors import InputError, NotFoundError
-from consilium.intake.files import Found, find
-from consilium.intake.forms import described, is_dataset, reader
+from consilium.core.errors import ConsiliumError, InputError, NotFoundError
+from consilium.intake.files import Address, Found, find
+from consilium.intake.forms import described, is_dataset, reader, rows
 from consilium.intake.identity import Identities, of_record
 from consilium.intake.normalise import normalise
 from consilium.intake.subjects import recorded
@@ -58,7 +62,8 @@ def ingest(
     Parameters
     ----------
     paths : path or iterable of path
-        Files, folders or patterns.
+        Files, folders, patterns, or addresses of OMOP databases (`postgresql+psycopg://host/cdm`; the password comes from the
+        environment, see `sources.address`).
     into : path
         The record; made when there is none.
     mapping : path or Mapping, optional
@@ -100,7 +105,7 @@ def ingest(
             if checkpoint is not None and writer.waiting >= max(checkpoint, held // 2):
                 held += writer.waiting
                 run.keep(one)
-        run.enough(found)
+        run.enough(found, links)
         return writer.commit(run.tally.summary())
 
 
@@ -120,20 +125,20 @@ class _Run:
     checksums: frozenset[str] = frozenset()
     last: InputError | None = None
 
-    def file(self, found: Found) -> None:
+    def file(self, found: Found | Address) -> None:
         """Read one file, unless its content was read before."""
         size = found.size()
         checksum = found.sha256()
-        if checksum in self.checksums or self.writer.known(checksum):
+        if checksum and (checksum in self.checksums or self.writer.known(checksum)):
             self.tally.already += 1
         else:
             self._read(found, checksum)
-        self.checksums |= {checksum}
+        self.checksums |= {checksum} - {""}
         self.files_done += 1
         self.bytes_done += size
         self._tell(found)
 
-    def keep(self, found: Found) -> None:
+    def keep(self, found: Found | Address) -> None:
         """Commit what was read so far, and go on."""
         self.writer.checkpoint(self.tally.summary())
         self.files_kept = self.files_done
@@ -145,24 +150,28 @@ class _Run:
             self.tally.unread += 1
             self.writer.reject([reject])
 
-    def enough(self, found: list[Found]) -> None:
+    def enough(self, found: list[Found | Address], links: list[Reject]) -> None:
         """Refuse an ingest that found nothing it could use."""
         if self.tally.read or self.tally.already:
             return
         if self.last is not None and len(found) == 1:
             raise self.last
         reasons = "; ".join(reason for reason, _ in self.tally.rejects.most_common(3)) or str(self.last or "no file")
+        reasons += "".join(f"; {link.file}: {link.reason}" for link in links[:1]) + (f" (and {len(links) - 1} more)" if links[1:] else "")
         raise InputError(
             "Nothing could be read", where=", ".join(one.name for one in found[:3]) + (" ..." if len(found) > 3 else ""),
             found=f"{self.tally.rows} rows in {len(found)} files: {reasons}", do="check that these are the files of the export",
         )  # fmt: skip
 
-    def _read(self, found: Found, checksum: str) -> None:
+    def _read(self, found: Found | Address, checksum: str) -> None:
         begun = False
+        content = hashlib.sha256()
         try:
             read = reader(found, self.mapping, self.zone)
             for batch in read():
                 begun = True
+                if not checksum:  # a database: what was read of it is all there is to take the sum of
+                    content.update(_bytes(batch))
                 self._batch(batch, found)
         except InputError as refusal:
             if begun:  # a part of the file is written already, and can only be taken back with everything
@@ -172,9 +181,9 @@ class _Run:
             self.refuse([Reject(found.name, "", reason, found=str(refusal))])
             return
         self.tally.files += 1
-        self.writer.source(replace(described(found, self.mapping), sha256=checksum))
+        self.writer.source(replace(described(found, self.mapping, self.zone), sha256=checksum or content.hexdigest()))
 
-    def _batch(self, sent: Batch, found: Found) -> None:
+    def _batch(self, sent: Batch, found: Found | Address) -> None:
         named = replace(sent, rejects=tuple(replace(reject, file=found.name) for reject in sent.rejects))
         checked, repeated = self.identities.checked(named, found.name)
         kept = normalise(checked, shelf(), file=found.name)
@@ -185,19 +194,30 @@ class _Run:
         self.tally.count(sent, kept.rejects, repeated, patients)
         self._tell(found)
 
-    def _tell(self, found: Found) -> None:
+    def _tell(self, found: Found | Address) -> None:
         if self.progress is not None:
             self.progress(Progress(found.name, self.files_done, self.files, self.bytes_done, self.bytes, self.tally.rows, self.files_kept))
 
 
-def _events(found: Iterable[Found]) -> int:
+def _events(found: Iterable[Found | Address]) -> int:
     """How many events files may hold, reckoned from their bytes: enough to choose the number of shards by."""
     events = 0
     for one in found:
-        for file in [one.path] if one.path.is_file() else [path for path in one.path.rglob("*") if path.is_file()]:
+        if isinstance(one, Address):
+            with suppress(ConsiliumError):  # said when it is read
+                events += rows(one)
+        for file in one.files():
             unpacks = 1 if unpacked_name(file) == file.name else _UNPACKS
             events += file.stat().st_size * unpacks // _BYTES.get(Path(unpacked_name(file)).suffix, _BYTES_OF_OTHERS)
     return events
+
+
+def _bytes(batch: Batch) -> memoryview:
+    events = batch.events.replace_schema_metadata(None)  # names of codes come in any order
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, events.schema) as stream:
+        stream.write_table(events)
+    return memoryview(sink.getvalue())
 
 
 def _identities(into: Path) -> Identities:

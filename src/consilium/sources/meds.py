@@ -26,10 +26,16 @@ _CORE = {kind.name: kind.type for kind in meds.DataSchema.schema()}
 
 
 def recognises(folder: Path) -> bool:
-    """Whether a folder is a MEDS data set: shards under `data/` (or under the splits' own names) whose columns say so."""
+    """Whether a folder is a MEDS data set: shards under `data/` (or under the splits' own names), and its metadata or their columns
+    that say so.
+
+    One that says so and whose shards are broken is recognised too, so that the message is about them.
+    """
     if not (folder / meds.data_subdirectory).is_dir() and not any((folder / split).is_dir() for split in _SPLITS):
         return False
     shards = _shards(folder)
+    if shards and (folder / meds.dataset_metadata_filepath).is_file():
+        return True
     try:
         return bool(shards) and set(meds.DataSchema.required_columns()) <= set(pq.read_schema(shards[0]).names)
     except (pa.ArrowException, OSError):

@@ -64,7 +64,10 @@ def concepts(tables: Tables, name: str) -> pl.DataFrame:
         )  # fmt: skip
     absent = [column for column in CONCEPT_COLUMNS if column not in tables.columns(CONCEPT)]
     if absent:
-        raise FormatError("The table concept lacks columns", where=name, found=absent, expected=list(CONCEPT_COLUMNS))
+        raise FormatError(
+            f"The table concept lacks {', '.join(absent)}", where=name, found=list(tables.columns(CONCEPT)),
+            expected=list(CONCEPT_COLUMNS), do="export the table with all its columns",
+        )  # fmt: skip
     used = _used(tables)
     kept = [pl.DataFrame(schema=SCHEMA)]
     for piece in tables.pieces(CONCEPT, CONCEPT_COLUMNS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,12 +14,17 @@ from typing import Any
 import polars as pl
 
 from consilium.core.errors import ExtraError, FormatError, InputError
+from consilium.sources.address import PASSWORD, shown, without_password
 from consilium.sources.omop.folder import ROWS, Piece
 from consilium.sources.omop.model import NAMES, PERSON
 
 SUFFIXES = (".duckdb", ".sqlite", ".sqlite3")
 """Files that are databases."""
 Rows = Iterator[list[tuple[Any, ...]]]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,14 @@ class Database:
         Runs a query and yields its rows in pieces of at most so many.
     held : mapping of str to (str, tuple of str)
         Tables by their names in lower case: the name to be written in a query, and its columns as they are spelled.
+    quote : callable
+        Writes a name as the database wants it in a query.
     """
 
     name: str
     run: Callable[[str], Rows]
     held: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    quote: Callable[[str], str] = _quoted
 
     def tables(self) -> frozenset[str]:
         """Names of the tables that are there, in lower case."""
@@ -46,6 +55,16 @@ class Database:
     def columns(self, table: str) -> tuple[str, ...]:
         """Columns of a table, in lower case."""
         return tuple(name.lower() for name in self.held[table][1])
+
+    def count(self, table: str) -> int:
+        """Rows of a table.
+
+        Raises
+        ------
+        InputError
+            When the database refuses the query.
+        """
+        return sum(int(number) for rows in self.run(f"SELECT count(*) FROM {self.held[table][0]}") for (number,) in rows)
 
     def pieces(self, table: str, columns: tuple[str, ...]) -> Iterator[Piece]:
         """Rows of a table, piece by piece; every value as text.
@@ -57,7 +76,7 @@ class Database:
         """
         name, held = self.held[table]
         spelled = {column.lower(): column for column in held}
-        query = f"SELECT {', '.join(_quoted(spelled[column]) for column in columns)} FROM {name}"
+        query = f"SELECT {', '.join(self.quote(spelled[column]) for column in columns)} FROM {name}"
         for rows in self.run(query):
             texts = [[None if value is None else str(value) for value in column] for column in zip(*rows, strict=True)]
             yield Piece(pl.DataFrame(texts, schema=dict.fromkeys(columns, pl.String)))
@@ -69,7 +88,8 @@ def connected(path: str) -> Database:
     Parameters
     ----------
     path : str
-        A file (`cdm.duckdb`, `cdm.sqlite`) or an address as SQLAlchemy writes it (`postgresql+psycopg://host/cdm`).
+        A file (`cdm.duckdb`, `cdm.sqlite`) or an address as SQLAlchemy writes it (`postgresql+psycopg://host/cdm`), without password:
+        that stands in the environment (`sources.address.PASSWORD`, or what the driver reads).
 
     Raises
     ------
@@ -78,7 +98,7 @@ def connected(path: str) -> Database:
     FormatError
         When several schemas hold an OMOP CDM, or it is no database.
     InputError
-        When it cannot be reached.
+        When it cannot be reached, or the address bears a password.
     """
     scheme, separator, rest = path.partition("://")
     if not separator:
@@ -117,11 +137,14 @@ def _duckdb(file: Path) -> Database:
 
 
 def _elsewhere(address: str) -> Database:
+    name = shown(without_password(address))
     sqlalchemy = _package("sqlalchemy", "SQLAlchemy and the driver of the database")
     errors = (sqlalchemy.exc.SQLAlchemyError, ImportError)
-    with _asking("the database", *errors):
-        engine = sqlalchemy.create_engine(address)
-        name = engine.url.render_as_string(hide_password=True)
+    with _asking(name, *errors):
+        url = sqlalchemy.make_url(address)
+        if os.environ.get(PASSWORD):
+            url = url.set(password=os.environ[PASSWORD])
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
         inspector = sqlalchemy.inspect(engine)
         columns = [
             (schema, table, column["name"])
@@ -136,14 +159,15 @@ def _elsewhere(address: str) -> Database:
             for rows in connection.execute(sqlalchemy.text(query)).partitions(ROWS):
                 yield [tuple(row) for row in rows]
 
-    return Database(name, run, _held(columns, name))
+    quote = engine.dialect.identifier_preparer.quote_identifier
+    return Database(name, run, _held(columns, name, quote), quote)
 
 
-def _held(columns: list[tuple[str, str, str]], name: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+def _held(columns: list[tuple[str, str, str]], name: str, quote: Callable[[str], str] = _quoted) -> dict[str, tuple[str, tuple[str, ...]]]:
     schemas: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {}
     for schema, table, column in columns:
         if table.lower() in NAMES:
-            full = f"{_quoted(schema)}.{_quoted(table)}" if schema else _quoted(table)
+            full = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
             before = schemas.setdefault(schema, {}).get(table.lower(), (full, ()))
             schemas[schema][table.lower()] = (full, (*before[1], column))
     peopled = sorted(schema for schema, tables in schemas.items() if PERSON in tables)
@@ -165,11 +189,11 @@ def _package(module: str, what: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError:
-        raise ExtraError("This database takes a package that is not installed", found=module, do=f"install {what}") from None
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+        raise ExtraError(
+            "This database takes a package that is not installed",
+            found=f"no {module}",
+            do=f"install {what} (`pip install 'consilium[omop]'`)",
+        ) from None
 
 
 def _text(text: str) -> str:

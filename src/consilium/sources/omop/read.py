@@ -11,6 +11,7 @@ import yaml
 
 from consilium.core import AS_SENT, Batch, Reject, Source
 from consilium.core.errors import FormatError, NotFoundError
+from consilium.sources.address import is_address
 from consilium.sources.omop.cell import text
 from consilium.sources.omop.concepts import Tables, concepts
 from consilium.sources.omop.database import SUFFIXES, connected
@@ -18,7 +19,7 @@ from consilium.sources.omop.facts import Dataset, read_facts, read_persons
 from consilium.sources.omop.folder import Folder
 from consilium.sources.omop.model import NOT_READ, PERSON, PERSON_COLUMNS, TABLES, Table
 
-__all__ = ["SUFFIXES", "about", "read"]
+__all__ = ["SUFFIXES", "about", "read", "rows"]
 _VERSIONS = ("5.",)
 _SETTINGS = "consilium.yaml"
 _UTC = "UTC"
@@ -35,7 +36,7 @@ def read(path: str | Path, zone: str | None = None) -> Iterator[Batch]:
     ----------
     path : path or str
         A folder of CSV tables (also `.gz` and `.zst`) or Parquet tables, a database file (`.duckdb`, `.sqlite`), or the address of a
-        database as SQLAlchemy writes it (`postgresql+psycopg://host/cdm`).
+        database as SQLAlchemy writes it (`postgresql+psycopg://host/cdm`), whose password comes from the environment.
     zone : str, optional
         The time zone in which the data set writes its times, as in `Europe/Berlin`; the CDM itself does not say. Without it
         the key `zone` of `consilium.yaml` in the folder (of `<name>.yaml` beside a database file) counts, else UTC; `about` says which.
@@ -81,8 +82,20 @@ def about(path: str | Path, zone: str | None = None) -> Source:
     return Source(told["cdm_source_name"] or name, version, url if url.startswith("http") else "", told["source_release_date"][:10])
 
 
+def rows(path: str | Path) -> int:
+    """How many rows the tables of persons and of facts hold, as a database counts them.
+
+    Raises
+    ------
+    InputError
+        When the database cannot be read.
+    """
+    database = connected(str(path))
+    return sum(database.count(table) for table in (PERSON, *TABLES) if table in database.tables())
+
+
 def _opened(path: str | Path) -> tuple[Tables, str]:
-    if "://" in str(path):
+    if is_address(str(path)):
         database = connected(str(path))
         return database, database.name
     place = Path(path)
@@ -103,7 +116,7 @@ def _zone(path: str | Path, zone: str | None) -> str:
 def _settings(path: str | Path) -> str:
     place = Path(path)
     file = place / _SETTINGS if place.is_dir() else place.with_suffix(".yaml")
-    if "://" in str(path) or not file.is_file():
+    if is_address(str(path)) or not file.is_file():
         return ""
     try:
         said = yaml.safe_load(file.read_text(encoding="utf-8"))
