@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from consilium.sources.vocabulary import systems
@@ -45,12 +46,13 @@ def codings(concept: dict[str, Any] | None, kind: str) -> list[Coded]:
     text = words(concept)
     sent: list[dict[str, Any]] = concept.get("coding") or []
     if len(sent) == 1:
-        one = _coded(sent[0], text)
+        (alone,) = sent
+        one = _coded(alone.get("system"), alone.get("code"), alone.get("display"), text)
         return [one] if one else _text_alone(text)
     table = systems()
     ranked: list[tuple[bool, bool, int, Coded]] = []
     for coding in sent:
-        coded = _coded(coding, text)
+        coded = _coded(coding.get("system"), coding.get("code"), coding.get("display"), text)
         if coded is not None:
             system = table.get(coding.get("system") or "")
             ranked.append((not system, not system or kind not in system.first_for, system.rank if system else 0, coded))
@@ -80,12 +82,13 @@ def code_of(concept: dict[str, Any] | None) -> str:
     return next((c["code"] for c in sent if c.get("code")), "")
 
 
-def _coded(coding: dict[str, Any], text: str) -> Coded | None:
-    code = (coding.get("code") or "").strip()
+@lru_cache(maxsize=65_536)
+def _coded(uri: str | None, sent: str | None, name: str | None, text: str) -> Coded | None:
+    code = (sent or "").strip()
     if not code:
         return None
-    uri = coding.get("system") or ""
-    display = (coding.get("display") or "").strip() or text
+    uri = uri or ""
+    display = (name or "").strip() or text
     system = systems().get(uri)
     if system is not None:
         return Coded(f"{system.vocabulary}//{code}", display, True)

@@ -14,6 +14,7 @@ import orjson
 
 from consilium.core import Batch
 from consilium.core.errors import FormatError, InputError, NotFoundError
+from consilium.sources.fhir.light import bundle
 from consilium.sources.fhir.resources import Resource, Row, learned, opened, read_rows
 from consilium.sources.fhir.version import declared_release
 from consilium.sources.moment import moment
@@ -108,6 +109,9 @@ def _document(path: Path) -> Resource:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data or data.isspace():
         raise FormatError("The file is empty", where=path.name, expected="a FHIR R4 Bundle or resource", do="export it again")
+    light = bundle(data)
+    if light is not None:
+        return light
     try:
         resource = orjson.loads(data)
     except orjson.JSONDecodeError as broken:

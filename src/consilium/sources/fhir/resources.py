@@ -111,8 +111,8 @@ def read_rows(rows: Iterable[Row], sheet: Sheet, references: References, receive
     for where, resource, full_url in rows:
         events, rejects = len(sheet.code), len(sheet.rejects)
         reading.full_url = full_url
-        reading.row, reading.label = _names(resource, where, sheet.file)
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        reading.row, reading.label = _names(resource, kind, where, sheet.file)
         if type(kind) is str and kind not in READERS:  # a third of an export, often: said without the cost of an exception
             sheet.refuse_row(events, rejects, Reject(sheet.file, reading.row, f"resource type {kind} is not read"))
             continue
@@ -148,9 +148,9 @@ def _reject(resource: Any, reading: Reading, reason: str, found: object) -> Reje
     return Reject(reading.sheet.file, reading.row, reason, "", code, shown(found), patient)
 
 
-def _names(resource: Any, where: str, file: str) -> tuple[str, str]:
-    if isinstance(resource, dict) and isinstance(resource.get("id"), str) and isinstance(resource.get("resourceType"), str):
-        name = f"{resource['resourceType']}/{resource['id']}"
+def _names(resource: Any, kind: Any, where: str, file: str) -> tuple[str, str]:
+    if type(kind) is str and type(identity := resource.get("id")) is str:
+        name = f"{kind}/{identity}"
         return name, name
     return where, f"{file}#{where.rpartition(' ')[2]}"
 
@@ -163,5 +163,6 @@ def _entries(bundle: Resource) -> Iterator[Row]:
     for entry in entries:
         resource = entry.get("resource") if isinstance(entry, dict) else None
         full_url = entry.get("fullUrl") if isinstance(entry, dict) else None
-        nothing = InputError("an entry without a resource")
-        yield "", nothing if resource is None else resource, full_url if isinstance(full_url, str) else ""
+        if resource is None:
+            resource = InputError("an entry without a resource")
+        yield "", resource, full_url if isinstance(full_url, str) else ""
