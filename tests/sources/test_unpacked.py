@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consilium.core.errors import FormatError
-from consilium.sources import csv, fhir, unpacked
+from consilium.sources import csv, fhir, hl7v2, unpacked
 
 MEGABYTE = 1024 * 1024
 LAB = {
@@ -77,7 +77,7 @@ def test_fhir_reads_packed_lines_and_documents(tmp_path: Path, packing: str) -> 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
 def test_a_bomb_is_refused(tmp_path: Path, packing: str, monkeypatch: pytest.MonkeyPatch, peak: Callable[..., int]) -> None:
     monkeypatch.setattr(unpacked, "UNSUSPICIOUS", 8 * MEGABYTE)
-    bomb = write(tmp_path / f"bomb.ndjson{packing}", (b"\n" * MEGABYTE for _ in range(64)))
+    bomb = write(tmp_path / f"bomb.ndjson{packing}", ((b" " * 65_535 + b"\n") * 16 for _ in range(64)))
     assert bomb.stat().st_size < MEGABYTE
 
     def read() -> None:
@@ -105,6 +105,24 @@ def test_an_endless_line_is_named_and_the_next_one_read(
     (batch,) = batches
     assert (batch.rows, batch.read) == (2, 1)
     assert [reject.row for reject in batch.rejects] == ["line 1"]
+
+
+def test_lines_of_nothing_come_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.import_module("consilium.sources.fhir.read"), "MAX_BLANK", 1000)
+    lab = json.dumps(LAB).encode() + b"\n"
+    (batch,) = fhir.read(write(tmp_path / "x.ndjson", iter([b"\n" * 1000, lab, b"\n" * 1001, lab])))
+    assert (batch.rows, batch.read) == (2, 1)
+    assert [(one.row, one.reason) for one in batch.rejects] == [("line 2002", "more than 1000 blank lines: what follows is not read")]
+
+
+@pytest.mark.parametrize("packing", ["", ".gz", ".zst"])
+def test_an_endless_segment_is_refused(tmp_path: Path, packing: str, monkeypatch: pytest.MonkeyPatch, peak: Callable[..., int]) -> None:
+    monkeypatch.setattr(importlib.import_module("consilium.sources.hl7v2.frames"), "MAX_MESSAGE", 4 * MEGABYTE)
+    monkeypatch.setattr(unpacked, "MAX_RATIO", 10**9)
+    path = write(tmp_path / f"long.hl7{packing}", iter([b"MSH|^~\\&|", *[b"x" * MEGABYTE] * 128]))
+    batches = []
+    assert peak(lambda: batches.extend(hl7v2.read(path))) < 40 * MEGABYTE
+    assert [one.reason for batch in batches for one in batch.rejects] == [f"a message of more than {4 * MEGABYTE} bytes is not read"]
 
 
 @pytest.mark.parametrize("start", [b'id,at,lac\n1,2026-01-01,"', b"id,at,lac\n1,2026-01-01,", b'id,at,"', b"id,at,"])

@@ -25,6 +25,8 @@ MAX_LINE = 64 * 1024 * 1024
 """Bytes of one NDJSON line; a longer one is refused."""
 MAX_DOCUMENT = 1024 * 1024 * 1024
 """Bytes of one JSON document, which has to be in memory as a whole; larger exports come as NDJSON."""
+MAX_BLANK = 1_000_000
+"""Blank lines in succession; what follows more of them is not read."""
 ROWS = 10_000
 """Resources in one batch, about."""
 WINDOW = 256
@@ -177,7 +179,7 @@ def _refuse_unless(any_fhir: bool, sheet: Sheet) -> None:
 
 def _lines(path: Path) -> Iterator[Row]:
     with unpacked(path) as stream:
-        number = 0
+        number = blank = 0
         while True:
             number += 1
             try:
@@ -195,7 +197,12 @@ def _lines(path: Path) -> Iterator[Row]:
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if not line.strip():
+                blank += 1
+                if blank > MAX_BLANK:
+                    yield f"line {number}", InputError(f"more than {MAX_BLANK} blank lines: what follows is not read"), ""
+                    return
                 continue
+            blank = 0
             yield f"line {number}", _parsed(line), ""
 
 

@@ -53,14 +53,24 @@ class _Source:
     cut: bool = False
 
     def lines(self) -> Iterator[bytes]:
-        rest = b""
+        parts: list[bytes] = []  # of a line that has not ended: joined once, not with every chunk
+        size = 0
         for chunk in self._chunks():
-            *whole, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-            yield from whole
-            while len(rest) > MAX_MESSAGE:  # a line without end is handed on in pieces that the cutter counts and drops
-                yield rest[:MAX_MESSAGE]
-                rest = rest[MAX_MESSAGE:]
-        yield rest
+            first, *more = chunk.replace(b"\r", b"\n").split(b"\n")
+            parts.append(first)
+            size += len(first)
+            if more:
+                yield b"".join(parts)
+                *whole, rest = more
+                yield from whole
+                parts, size = [rest], len(rest)
+            if size > MAX_MESSAGE:  # a line without end is handed on in pieces that the cutter counts and drops
+                rest = b"".join(parts)
+                while len(rest) > MAX_MESSAGE:
+                    yield rest[:MAX_MESSAGE]
+                    rest = rest[MAX_MESSAGE:]
+                parts, size = [rest], len(rest)
+        yield b"".join(parts)
 
     def _chunks(self) -> Iterator[bytes]:
         decoder: codecs.IncrementalDecoder | None = None
