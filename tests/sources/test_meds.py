@@ -184,3 +184,12 @@ def test_public_sets(unzipped: Callable[[str], Path], tmp_path: Path, folder: st
     summary = latest(ingest(path, tmp_path / "record"))
     assert (summary.sent, summary.patients) == (events, subjects)
     assert summary.sent == summary.events + summary.duplicates + sum(summary.parts.values())
+
+
+def test_a_broken_shard_of_a_set_that_says_so_is_named(dataset: Callable[..., Path], tmp_path: Path) -> None:
+    folder = dataset()
+    (folder / "data" / "train" / "0.parquet").write_bytes(b"PAR1 and nothing more")
+    (folder / "metadata").mkdir()
+    (folder / "metadata" / "dataset.json").write_text('{"dataset_name": "ward"}')
+    with pytest.raises(FormatError, match=r"Not a Parquet file in data/train/0\.parquet"):
+        ingest(folder, tmp_path / "record")
