@@ -172,8 +172,9 @@ def _read_lines(path: Path) -> Iterator[Batch]:
 def _refuse_unless(any_fhir: bool, sheet: Sheet) -> None:
     if not any_fhir:
         raise FormatError(
-            "No line is a FHIR resource", where=sheet.file, found=f"{sheet.rows} lines", expected="one FHIR R4 resource a line",
-            do="export the data as FHIR R4 NDJSON",
+            "No line is a FHIR resource", where=sheet.file,
+            found=f"{sheet.rows} lines" + "".join(f"; {reject.row}: {reject.reason}" for reject in sheet.rejects[:1]),
+            expected="one FHIR R4 resource a line", do="export the data as FHIR R4 NDJSON",
         )  # fmt: skip
 
 
