@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,12 @@ from consilium.core.consultation import Absence, Consultation, Missing
 from consilium.core.errors import UnitError
 from consilium.core.features import Features
 from consilium.core.opinion import Opinion
-from consilium.core.patient import Patient, age, sex
+from consilium.core.patient import Patient
 from consilium.council.advise import advise
 from consilium.council.bedside import bedside
 from consilium.council.chart import chart
 from consilium.council.phrase import Phrases, phrases
+from consilium.council.reference import reference
 from consilium.council.weigh import weigh
 from consilium.knowledge import Shelf
 from consilium.knowledge import shelf as open_shelf
@@ -65,7 +65,7 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
         if isinstance(own, UnitError):
             opinions.append(Opinion(card.name, card.condition, horizon=card.horizon, abstained=voice.say("unit_refused", error=own)))
             continue
-        examination = examine(specialist, patient, own, voice, partial(_limits, patient, shelf))
+        examination = examine(specialist, patient, own, voice, lambda code, unit: reference(code, unit, patient, shelf))
         if isinstance(examination.outcome, Absence):
             absent.append(examination.outcome)
         else:
@@ -80,14 +80,6 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
     said = (*told, *doubts, *notes)
     scores = bedside(patient, held, shelf, voice)
     return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, said, scores)
-
-
-def _limits(patient: Patient, shelf: Shelf, code: str, unit: str) -> tuple[float | None, float | None] | None:
-    """The reference range of a code for this patient in this unit, None where none is known."""
-    known = shelf.reference(code, sex(patient) or "", age(patient))
-    if known is None or known.unit != unit or (known.reference_low, known.reference_high) == (None, None):
-        return None
-    return known.reference_low, known.reference_high
 
 
 def _doubted(doubt: Doubt, voice: Phrases) -> str:

@@ -23,11 +23,12 @@ from consilium.core.patient import Patient
 from consilium.council.chart import Chart, Entry, chart
 from consilium.council.quantity import number, since
 from consilium.council.quantity import unit as spelled
+from consilium.council.reference import Limits, reference
 from consilium.render import names, numbers
 from consilium.render.figure import scale, trend
 from consilium.render.markdown import html
 from consilium.render.reasons import SHOWN, finding, label, reasons, when
-from consilium.render.results import Limits, Result, reference, results
+from consilium.render.results import Result, results
 from consilium.render.terms import resource_of
 from consilium.render.words import LANGUAGES, Words, words
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from consilium.core.code import split
-from consilium.core.patient import Patient, age, sex
+from consilium.core.patient import Patient
+from consilium.council.reference import Limits, reference
 
 if TYPE_CHECKING:
     from consilium.knowledge import Shelf
 
 NOT_A_RESULT = ("", "GENDER", "TEXT")
-
-Limits = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,3 @@ def results(patient: Patient, shelf: Shelf, *, first: Collection[str] = ()) -> t
         found.append(Result(code, unit, tuple(course), "", course[-1][0], reference(code, unit, patient, shelf)))
     found += [Result(code, "", (), answer, time, None) for code, (time, answer) in answers.items() if not any(c == code for c, _ in series)]
     return tuple(sorted(found, key=lambda r: (r.code not in first, -r.time.timestamp(), r.code)))
-
-
-def reference(code: str, unit: str, patient: Patient, shelf: Shelf) -> Limits | None:
-    """The reference range for this patient's sex and age in this unit; None when none is known or it depends on what is not recorded."""
-    known = shelf.reference(code, sex(patient) or "", age(patient))
-    if known is None or known.unit != unit or (known.reference_low, known.reference_high) == (None, None):
-        return None
-    return known.reference_low, known.reference_high
