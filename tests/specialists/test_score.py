@@ -21,7 +21,7 @@ from consilium.record import Record, features
 from consilium.specialists import roster
 from consilium.specialists.examine import examine
 from consilium.specialists.roster import Specialist
-from consilium.specialists.score import COLUMNS, NOT_RAISED, OUTSIDE_TRAINING, score
+from consilium.specialists.score import COLUMNS, NOT_RAISED, OUTSIDE_TRAINING, UNLIKE_TRAINING, score
 
 SEATED = roster().seated
 
@@ -95,21 +95,22 @@ def test_a_value_beyond_training_is_named(ward: Record, tmp_path: Path) -> None:
 
     specialist = SEATED[0]
     card = specialist.seat.card
-    limits = specialist.model.meta["limits"]
+    limits, usual = specialist.model.meta["limits"], specialist.model.meta["medians"]
     n = len(card.inputs)
-    X = np.array([limits["max"], limits["max"]], dtype=np.float32)
-    X[1, 0] = X[1, 0] * 2 + 1
+    # An ordinary patient; one with a value far beyond training; one whose values are all the highest seen, each in range, never together.
+    X = np.array([usual, usual, limits["max"]], dtype=np.float32)
+    X[1, 0] = limits["max"][0] * 4 + 1
     from consilium.core.features import Features
 
-    rows = ((1, datetime(2026, 1, 1)), (2, datetime(2026, 1, 1)))
+    rows = tuple((subject, datetime(2026, 1, 1)) for subject in (1, 2, 3))
     matrix = Features(X, tuple(i.name for i in card.inputs), ("1",) * n, rows, np.ones_like(X, dtype=bool))
     age = np.mean(card.population.age)
-    who = np.array([[age, "F" in card.population.sexes, "F" not in card.population.sexes]] * 2, dtype=np.float32)
+    who = np.array([[age, "F" in card.population.sexes, "F" not in card.population.sexes]] * 3, dtype=np.float32)
     people = Features(who, ("age", "female", "male"), ("a", "1", "1"), rows, np.ones_like(who, dtype=bool))
-    found = scores(card, specialist.model, matrix, people, np.array(["", ""], dtype=object))
-    assert found.abstained.tolist() == [None, OUTSIDE_TRAINING]
-    assert found.about.tolist() == [None, card.inputs[0].name]
-    assert np.isnan(found.probability[1]) and 0 <= found.low[0] <= found.probability[0] <= found.high[0] <= 1
+    found = scores(card, specialist.model, matrix, people, np.array(["", "", ""], dtype=object))
+    assert found.abstained.tolist() == [None, OUTSIDE_TRAINING, UNLIKE_TRAINING]
+    assert found.about.tolist()[:2] == [None, card.inputs[0].name] and found.about[2]
+    assert np.isnan(found.probability[1:]).all() and 0 <= found.low[0] <= found.probability[0] <= found.high[0] <= 1
 
 
 def _asking(specialist: Specialist, question: Question) -> Specialist:
