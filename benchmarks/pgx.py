@@ -108,7 +108,7 @@ def compare(gene: str, path: Path, rows: list[dict[str, str]]) -> tuple[int, int
 def beside(gene: str, path: Path, samples: list[str], rows: list[dict[str, str]]) -> tuple[int, int] | str:
     """How PyPGx agrees on the same samples."""
     try:
-        python = peer.python("pypgx", "pypgx==0.27.0")
+        python = peer.python("pypgx", "pypgx==0.27.0", "pandas<3")
     except RuntimeError as absent:
         print(absent, file=sys.stderr)
         return "not installed"
