@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import io
 from dataclasses import asdict
 from typing import Any
 
 import orjson
-import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,21 +15,15 @@ from consilium.genomics.diplotype import UNASSIGNED, Diplotype
 from consilium.genomics.reading import Reading
 from consilium.knowledge.drug_guidance import Guidance
 from consilium.knowledge.pharmacogenes import pharmacogenes
-from consilium.render.words import HERE, Words
+from consilium.render.words import words
 
 POSSIBLE = 3
 """Other possibilities shown for a gene on the terminal; JSON has all."""
 
 
-@functools.cache
-def _words(language: str) -> Words:
-    labels = yaml.safe_load((HERE / "genome.yaml").read_text(encoding="utf-8"))
-    return Words(language, {key: both[language] for key, both in labels.items()})
-
-
 def genome_text(reading: Reading, *, language: str = "en", color: bool = True, width: int | None = None) -> str:
     """Write a reading for the terminal: one row for each gene, what was called first, what stays possible after it."""
-    say = _words(language).say
+    say = words(language, "genome").say
     out = io.StringIO()
     console = Console(file=out, width=width or 140, force_terminal=color, no_color=not color, highlight=False)
     console.print(Text(say("title", sample=reading.sample), style="bold"))
@@ -52,14 +44,14 @@ def genome_text(reading: Reading, *, language: str = "en", color: bool = True, w
         console.print(_drugs(reading, say))
     for found in reading.scores:
         report, reason = found.reports[0], found.refused[0]
-        words = (
+        told = (
             say("score_refused", id=found.scoring, why=reason)
             if reason
             else say(
                 "score", id=found.scoring, value=f"{found.sums[0]:.6g}", called=report.called, total=report.total, expected=report.expected
             )
         )
-        console.print(Text(words, "yellow" if reason else ""))
+        console.print(Text(told, "yellow" if reason else ""))
     if reading.scores:
         console.print(Text(say("score_note"), style="dim"))
     console.print(Text(say("disclaimer"), style="dim"))
@@ -153,10 +145,10 @@ def _drugs(reading: Reading, say: Any) -> Table:
                     because if a.probability == 1 else say("possible_by", p=_percent(a.probability), why=because),
                 )
                 shown.setdefault(key, []).append(a.guidance)
-        for i, ((words, because), rows) in enumerate(shown.items()):
+        for i, ((what, because), rows) in enumerate(shown.items()):
             by = ", ".join(dict.fromkeys(f"{r.source.upper()}{f' ({r.strength})' if r.strength else ''}" for r in rows))
             strong = rows[0].action in ("avoid", "alternative")
-            table.add_row(Text(drug if i == 0 else "", "bold"), Text(words, "red" if strong else ""), Text(because, "dim"), Text(by, "dim"))
+            table.add_row(Text(drug if i == 0 else "", "bold"), Text(what, "red" if strong else ""), Text(because, "dim"), Text(by, "dim"))
     return table
 
 
@@ -171,10 +163,8 @@ def guidance_words(row: Guidance, say: Any) -> str:
         parts.append(say("dose_limit", value=f"{row.limit[0]:g}", unit=row.limit[1]))
     if row.monitor and row.action != "monitor":
         parts.append(say("do_monitor_too"))
-    words: str = say("comma").join(parts)
-    if row.population not in ("", "general"):
-        words += f" [{row.population}]"
-    return words
+    phrase: str = say("comma").join(parts)
+    return phrase if row.population in ("", "general") else f"{phrase} [{row.population}]"
 
 
 def _percent(p: float) -> str:

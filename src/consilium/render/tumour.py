@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import io
 from dataclasses import asdict
 
 import orjson
-import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from consilium.genomics.tumour import OTHER, TumourOptions
 from consilium.knowledge.tumour_evidence import tumour_diseases
-from consilium.render.words import HERE, Words
+from consilium.render.words import words
 
 SHOWN = 25
 """Rows on the terminal; JSON has all."""
 
 
-@functools.cache
-def _words(language: str) -> Words:
-    labels = yaml.safe_load((HERE / "tumour.yaml").read_text(encoding="utf-8"))
-    return Words(language, {key: both[language] for key, both in labels.items()})
-
-
 def tumour_text(found: TumourOptions, *, language: str = "en", color: bool = True, width: int | None = None) -> str:
     """Write the options for the terminal: level, variant, drugs, effect, disease and citation."""
-    say = _words(language).say
+    say = words(language, "tumour").say
     out = io.StringIO()
     console = Console(file=out, width=width or 140, force_terminal=color, no_color=not color, highlight=False)
     name = found.disease if language == "en" else tumour_diseases()[found.disease][1]

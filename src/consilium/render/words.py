@@ -33,9 +33,9 @@ class Words:
         return self.labels[key].format(**facts)
 
 
-@functools.lru_cache(maxsize=len(LANGUAGES))
-def words(language: str) -> Words:
-    """The words of a language.
+@functools.cache
+def words(language: str, book: str = "words") -> Words:
+    """The words of a language, from one of the books beside this file (`words`, `genome`, `tumour`).
 
     Raises
     ------
@@ -44,5 +44,5 @@ def words(language: str) -> Words:
     """
     if language not in LANGUAGES:
         raise InputError("The language is not spoken here", found=language, expected=LANGUAGES)
-    labels = yaml.safe_load((HERE / "words.yaml").read_text(encoding="utf-8"))
+    labels = yaml.safe_load((HERE / f"{book}.yaml").read_text(encoding="utf-8"))
     return Words(language, {key: both[language] for key, both in labels.items()})
