@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -51,3 +52,17 @@ def test_consulting_needs_nothing_that_trains(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert 0.5 < float(done.stdout) < 1
+
+
+def test_training_data_are_found_in_the_archive_they_were_published_in(tmp_path):
+    from consilium.cli.verbs import _files
+
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("../../deep/set.csv", "a,b\n1,2\n")
+    said = {"name": "a set", "about": {"file": "set.csv"}, "source": {"url": "https://example.org"}}
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    assert _files(tmp_path, said, aside) == [aside / "set.csv"]
+    assert (aside / "set.csv").read_text() == "a,b\n1,2\n" and not (tmp_path.parent / "deep").exists()
+    with pytest.raises(InputError, match="does not hold"):
+        _files(tmp_path, {**said, "about": {"file": ["set.csv", "other.csv"]}}, aside)

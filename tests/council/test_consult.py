@@ -138,10 +138,12 @@ def test_scores_are_a_range_where_something_is_missing_and_name_it(ward, languag
     assert set(scores) == {"news2", "qsofa", "sofa"}
     assert (scores["qsofa"].least, scores["qsofa"].greatest) == (3, 3) and scores["qsofa"].complete
     news2 = scores["news2"]
-    assert (news2.least, news2.greatest, news2.highest) == (17, 19, 20)
-    oxygen = next(part for part in news2.parts if part.missing)
-    assert (oxygen.least, oxygen.greatest) == (0, 2)
-    assert oxygen.missing == {"en": ("supplemental oxygen", "oxygen flow"), "zh": ("吸氧", "吸氧流量")}[language]
+    assert (news2.least, news2.greatest, news2.highest) == (19, 19, 20) and news2.complete
+    sofa = scores["sofa"]
+    assert (sofa.least, sofa.greatest) == (9, 18)
+    brain, kidney = sofa.parts[-2:]
+    assert not brain.missing and (kidney.least, kidney.greatest) == (2, 4)
+    assert kidney.missing == {"en": ("urine output in 24 hours",), "zh": ("24 小时尿量",)}[language]
     assert all(s.source.url and s.meaning for s in heard.scores)
 
 

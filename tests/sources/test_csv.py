@@ -260,3 +260,12 @@ def test_breast_mass():
 def test_lines_before_the_table_are_skipped(read):
     (batch,) = read("exported by the laboratory\n" + TABLE, skip=1)
     assert (batch.read, batch.events["source_id"][0].as_py()) == (2, "labs.csv#1")
+
+
+@pytest.mark.parametrize(("age", "born"), [("[60-70)", 1961), ("62", 1964), ("[70-80)", None), ("old", None)])
+def test_an_age_band_stands_at_the_age_that_the_mapping_names_and_says_so(read, age, born):
+    (batch,) = read(f"id,at,lactate,age\na,2026-01-03 08:00,1,{age}\n", birth={"age": "age", "bands": {"[60-70)": 65}})
+    births = [row for row in batch.events.to_pylist() if row["code"] == "MEDS_BIRTH"]
+    assert [row["time"].year for row in births] == ([born] if born else [])
+    if age == "[60-70)":
+        assert births[0]["text_value"] == "from age band [60-70), taken as 65 completed years"

@@ -274,6 +274,7 @@ def test_a_folder_of_mappings(folder):
         ({"events": [{"code": "A//b", "number": "v", "unit": "1", "decimals": True}]}, "events[1] has implied decimals"),
         ({"events": {"code": "A//b"}}, "events is not a list"),
         ({"birth": {"age": "age", "capped": "old"}}, "birth is capped at what is no age"),
+        ({"birth": {"age": "age", "bands": {"[60-70)": "old"}}}, "birth names bands without an age"),
         ({"lookups": {"x": {"file": "a.csv"}}}, "lookups.x is not understood"),
         ({"lookups": {"x": {"file": "a.csv", "key": ["a", "b"], "on": "a"}}}, "lookups.x joins on another number"),
         (

@@ -11,6 +11,7 @@ import pytest
 from consilium.cli.verbs import training_data
 from consilium.core.card import Proof
 from consilium.core.errors import InputError, LawError
+from consilium.core.events import table
 from consilium.models import LEARNERS
 from consilium.models.served import ServedModel
 from consilium.specialists import prove as proving
@@ -137,3 +138,32 @@ def test_a_slow_learner_is_given_fewer_rows_and_the_report_says_so(breast, monke
     monkeypatch.setattr(proving, "MOST_ROWS", {"tree": 100, card.learner: 100})
     results = {r.learner: r for r in prove(card, cases(card, events), names=("tree", card.learner)).results}
     assert (results["tree"].most_rows, results[card.learner].most_rows) == (100, None)
+
+
+def test_a_score_stands_beside_the_model_on_the_same_patients(breast):
+    card, events, _ = breast
+    found = cases(card, events)
+    least = np.where(np.arange(569) % 3 == 0, np.nan, found.features.X[:, 0].round())
+    both = np.column_stack([least, least + (np.arange(569) % 2)])
+    p = found.features.X[:, 1].astype(float)
+    (beside,) = proving.beside_scores(replace(found, comparators={"radius": both}), p)
+    rows = ~np.isnan(least)
+    assert (beside.n, beside.events) == (int(rows.sum()), int(found.y[rows].sum()))
+    assert beside.complete == int((rows & (np.arange(569) % 2 == 0)).sum())
+    assert beside.auroc == auroc(found.y[rows], least[rows]) and beside.model == auroc(found.y[rows], p[rows])
+    assert beside.difference.value == pytest.approx(beside.model.value - beside.auroc.value)
+    assert proving.beside_scores(replace(found, comparators={"radius": np.full((569, 2), np.nan)}), p) == ()
+
+
+def test_a_person_of_several_visits_is_one_person(breast):
+    card, events, _ = breast
+    who = [
+        {"subject_id": s, "code": "CONSILIUM//person", "text_value": f"p{n // 2}"}
+        for n, s in enumerate(set(events["subject_id"].to_pylist()))
+    ]
+    told = pa.concat_tables([events, table(who).select(events.schema.names).cast(events.schema)])
+    card = replace(card, proof=Proof(kind="held_out", share=0.3, person="CONSILIUM//person"))
+    found = cases(card, told)
+    assert len(set(found.subjects.tolist())) == 285
+    learned, held = parted(card, found)
+    assert not set(learned.subjects.tolist()) & set(held.subjects.tolist()) and len(learned.y) + len(held.y) == 569

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from consilium.core.errors import InputError
-from consilium.validation import auprc, auroc
+from consilium.validation import auprc, auroc, auroc_difference
 
 
 @st.composite
@@ -165,3 +165,27 @@ def test_what_cannot_be_measured_is_refused_by_name(y, s, says):
         auroc(y, s)
     with pytest.raises(InputError, match=says):
         auprc(y, s)
+
+
+@given(scored(), st.integers(0, 5))
+def test_the_difference_of_two_aurocs_is_that_of_their_values(data, seed):
+    y, s = data
+    other = np.random.default_rng(seed).normal(size=len(y))
+    found = auroc_difference(y, s, other)
+    assert found.value == pytest.approx(auroc(y, s).value - auroc(y, other).value, abs=1e-12)
+    turned = auroc_difference(y, other, s)
+    assert turned.value == pytest.approx(-found.value, abs=1e-12)
+    if found.low is not None:
+        assert found.low <= found.value <= found.high and turned.low == pytest.approx(-found.high, abs=1e-12)
+
+
+def test_the_paired_interval_is_that_of_the_bootstrap():
+    draw = np.random.default_rng(5)
+    y = (np.arange(600) % 4 == 0).astype(int)
+    signal = y + draw.normal(size=600)
+    a, b = signal + 0.3 * draw.normal(size=600), signal + 1.5 * draw.normal(size=600)
+    found = auroc_difference(y, a, b)
+    at = [draw.integers(0, 600, 600) for _ in range(2000)]
+    drawn = [roc_auc_score(y[i], a[i]) - roc_auc_score(y[i], b[i]) for i in at]
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    assert found.low == pytest.approx(low, abs=0.012) and found.high == pytest.approx(high, abs=0.012)

@@ -25,6 +25,10 @@ def story() -> Iterator[Resource]:
     # 14 September, 17:10: she arrives hot and confused.
     arrival = encounter(lupe, "fever, confusion, burning urine", mexico("2025-09-14 17:10"), place="EMER", named="emergency")
     yield arrival
+    triage = {"triage level": 2, "arrival by ambulance": "no", "seen within 72 hours": "no", "injury visit": "no"}
+    asked = {"issued": 1, "category": "survey", "during": arrival}
+    yield from results(lupe, mexico("2025-09-14 17:15"), {"reason for visit": "fever", **triage}, **asked)
+    yield from results(lupe, mexico("2025-09-14 17:16"), {"reason for visit": "acute confusion"}, **asked)
     signs = {
         "body temperature": 39.2,
         "heart rate": 118,
@@ -78,7 +82,8 @@ def story() -> Iterator[Resource]:
         "oxygen saturation": 91,
         "mean arterial pressure": 58,
     }
-    yield from vitals(lupe, mexico("2025-09-14 18:30"), {**second, "Glasgow coma score": 13}, pressure=(82, 46), during=arrival)
+    worse = {**second, "Glasgow coma score": 13, "level of responsiveness": "acute confusion", "supplemental oxygen": "yes"}
+    yield from vitals(lupe, mexico("2025-09-14 18:30"), worse, pressure=(82, 46), during=arrival)
     yield from results(lupe, mexico("2025-09-14 18:35"), {"lactate": 3.6}, issued=12, during=arrival)
     yield condition(lupe, "sepsis", "sepsis (ICD)", since="2025-09-14", recorded=mexico("2025-09-14 18:40"), during=arrival)
 

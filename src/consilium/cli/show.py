@@ -93,6 +93,9 @@ def reported(console: Console, report: Report, page: Path | None) -> None:
     if report.development:
         made = report.development
         console.print(f"Compared on {made.n} others ({made.events} with the condition, {made.period}): {made.proof}", highlight=False)
+    for c in report.comparators:
+        said = f"{_estimate(c.auroc)} against {_estimate(c.model)} of the model, {c.n} patients ({c.complete} with the whole score)"
+        console.print(f"Comparator {c.score}: AUROC {said}", highlight=False)
     console.print(f"Proof: {report.proof}", highlight=False)
     for limit in report.limits:
         console.print(f"Limit: {limit}", highlight=False)

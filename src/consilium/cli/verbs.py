@@ -387,7 +387,7 @@ def training_data(folder: Path, data: HasEvents | Path | None) -> Iterator[tuple
     if "about" not in said:
         raise InputError("The specialist has no data.yaml", where=folder.name, do="give a record with --record")
     with tempfile.TemporaryDirectory(prefix="consilium-") as temporary:
-        files = _files(data, said)
+        files = _files(data, said, Path(temporary))
         yield ingest(files, Path(temporary) / "record", mapping=said["about"].get("mapping", mapping)), said["name"]
 
 
@@ -399,8 +399,8 @@ def described(data: HasEvents) -> Mapping[str, str]:
     return record.descriptions() if isinstance(record, Record) else {}
 
 
-def _files(data: Path | None, said: dict[str, Any]) -> list[Path]:
-    """The files to read: those `about.files` (or `about.file`) names, in the folder or archive given or in the library that ships it."""
+def _files(data: Path | None, said: dict[str, Any], aside: Path) -> list[Path]:
+    """The files to read: the one or those that `about.file` names, in the folder or archive given or in the library that ships it."""
     about = said["about"]
     if data is None:
         if "package" not in about:
@@ -413,11 +413,29 @@ def _files(data: Path | None, said: dict[str, Any]) -> list[Path]:
     if data.is_dir():
         names = about["file"] if isinstance(about["file"], list) else [about["file"]]
         found = [sorted(data.rglob(Path(name).name))[:1] for name in names]
+        for place, name in enumerate(names):
+            found[place] = found[place] or _unzipped(data, Path(name).name, aside)
         lacking = [name for name, paths in zip(names, found, strict=True) if not paths]
         if lacking:
             raise InputError("The folder does not hold the file", where=str(data), expected=lacking, do="unzip the data set first")
         return [path for paths in found for path in paths]
     return [data]
+
+
+def _unzipped(folder: Path, name: str, aside: Path) -> list[Path]:
+    """A file of that name out of the folder's archives, written aside under that name alone, whatever path the archive gives it."""
+    import shutil
+    import zipfile
+
+    for archive in sorted(folder.glob("*.zip")):
+        with zipfile.ZipFile(archive) as whole:
+            for member in whole.infolist():
+                if not member.is_dir() and member.filename.rpartition("/")[2] == name:
+                    target = aside / name
+                    with whole.open(member) as source, target.open("wb") as file:
+                        shutil.copyfileobj(source, file)
+                    return [target]
+    return []
 
 
 def need_training() -> None:

@@ -140,6 +140,8 @@ class Proof:
         Code whose text names the part of the data that a patient is in (a year, a site, the author's own split), the grouping `part`.
     held : tuple of str
         The parts held out.
+    person : str
+        Code whose text names the person, where the record's subjects are visits: nobody stands on both sides then by another visit.
     share : float
         Between 0 and 1: the share of patients drawn by a fixed draw of their numbers.
     """
@@ -152,6 +154,7 @@ class Proof:
     by: str = ""
     held: tuple[str, ...] = ()
     share: float = 0.0
+    person: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in PROOFS:
@@ -215,6 +218,7 @@ class Card:
     `parameters` are the seated learner's, chosen on development patients; the other learners are compared with their defaults.
     `series` is what a learner of series sees beside the inputs; other learners see the inputs alone. `compare` names the learners that
     are compared, where all of them would take too long.
+    `comparators` are bedside scores that the report holds the model against, on the same patients.
     """
 
     name: str
@@ -233,6 +237,7 @@ class Card:
     population: Population = field(default_factory=Population)
     proof: Proof = field(default_factory=Proof)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    comparators: tuple[str, ...] = ()
     threshold: float | None = None
     """The risk from which one acts; groups are compared there."""
     series: Series | None = None

@@ -165,6 +165,31 @@ class LearnerResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparatorResult:
+    """A bedside score beside the model, on the same patients.
+
+    Parameters
+    ----------
+    score : str
+        Its key on the shelf.
+    n, events : int
+        Patients of whom enough of the score is known, and those of them with the condition.
+    complete : int
+        Patients of whom all of it is known; of the others what is not known counts as its fewest points.
+    auroc, model, difference : Estimate
+        AUROC of the score and of the model, and model minus score (paired, DeLong).
+    """
+
+    score: str
+    n: int
+    events: int
+    complete: int
+    auroc: Estimate
+    model: Estimate
+    difference: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class Development:
     """What a model was made of, where others were held out: its patients, events and period, and how learners were compared there."""
 
@@ -207,6 +232,8 @@ class Report:
         Where the bar is not met; empty when the specialist may sit.
     development : Development or None
         Where patients were held out: the others, of whom the model was made. All else in the report is of those held out.
+    comparators : tuple of ComparatorResult
+        Bedside scores on the same patients.
     coverage_at_90 : tuple of Coverage
         Of the conformal sets at 90 % confidence, all patients first; empty where the model carries none.
     faithfulness : Faithfulness or None
@@ -238,6 +265,7 @@ class Report:
     shortfalls: tuple[str, ...]
     made_with: Mapping[str, str] = field(default_factory=dict)
     development: Development | None = None
+    comparators: tuple[ComparatorResult, ...] = ()
     survival: SurvivalProof | None = None
     coverage_at_90: tuple[Coverage, ...] = ()
     faithfulness: Faithfulness | None = None

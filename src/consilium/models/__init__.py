@@ -22,7 +22,7 @@ SERIES_LEARNERS = ("rnn", "gru", "lstm", "tcn")
 HAZARDS = ("cox", "boosted_cox", "neural_cox")
 """Learners of how soon something happens."""
 
-MOST_ROWS = {"vector": 5_000, "additive": 20_000, "network": 20_000}
+MOST_ROWS = {"vector": 2_000, "additive": 1_500, "network": 3_000, "forest": 3_000, "logistic_descent": 1_000}
 """Rows a learner is given at most in a comparison, where its cost grows faster than its rows; a seated learner is given all."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ CARD = {
     "parameters",
     "series",
     "compare",
+    "comparators",
     "why",
     "proof",
     "bar",
@@ -37,7 +38,7 @@ CARD = {
     "threshold",
     "model",
 }
-PROOF = {"kind", "folds", "site", "subgroups", "since", "by", "held", "share"}
+PROOF = {"kind", "folds", "site", "subgroups", "since", "by", "held", "share", "person"}
 INPUT = {"name", "code", "unit", "window", "take", "required", "values", "each_of", "label", "changeable"}
 
 
@@ -83,6 +84,7 @@ def read_card(path: Path, *, anywhere: bool = False) -> Card:
             why=raw["why"],
             proof=_proof(raw.get("proof", {}), path),
             parameters=dict(raw.get("parameters", {})),
+            comparators=_comparators(raw.get("comparators", ()), path),
             bar=_bar(raw["bar"], path),
             sources=tuple(raw["sources"]),
             threshold=None if raw.get("threshold") is None else float(raw["threshold"]),
@@ -148,6 +150,13 @@ def _series(raw: Mapping[str, Any], path: Path) -> Series:
     return Series(duration(raw["step"]), int(raw["length"]), inputs)
 
 
+def _comparators(names: Sequence[str], path: Path) -> tuple[str, ...]:
+    unknown = [name for name in names if name not in shelf().scores]
+    if unknown:
+        raise CardError("There is no such score", where=f"{path}, comparators", found=unknown, expected=sorted(shelf().scores))
+    return tuple(names)
+
+
 def _bar(raw: Mapping[str, Any], path: Path) -> Bar:
     _known(raw, {"auroc_low", "slope", "subgroup_gap", "groups"}, f"{path}, bar")
     low, high = raw["slope"]
@@ -166,6 +175,7 @@ def _proof(raw: Mapping[str, Any], path: Path) -> Proof:
         by=str(raw.get("by", "")),
         held=tuple(str(part) for part in raw.get("held", ())),
         share=float(raw.get("share", 0.0)),
+        person=str(raw.get("person", "")),
     )
 
 

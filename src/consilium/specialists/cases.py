@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,9 @@ from consilium.core.card import Card, Input
 from consilium.core.code import BIRTH, FEMALE, MALE
 from consilium.core.errors import InputError
 from consilium.core.features import Features
-from consilium.record import cohort, features
+from consilium.knowledge import shelf
+from consilium.record import cohort, features, subject_id
+from consilium.specialists.bedside import tally
 from consilium.specialists.sight import sight
 
 AGE_BANDS = (0, 18, 40, 50, 60, 70, 151)
@@ -36,7 +38,7 @@ class Cases:
     y : int8 array of shape (n,)
         The truth, 0 or 1.
     subjects : int64 array of shape (n,)
-        Patient of each row.
+        Patient of each row; where the proof names a code of the person, who that is.
     groups : mapping of str to object array of shape (n,)
         Names of the subgroup each patient is in, by kind (`site`, `part`, `sex`, `age`); `unknown` where the record does not say.
     excluded : mapping of str to int
@@ -45,6 +47,8 @@ class Cases:
         First and last moment of asking.
     fingerprint : str
         sha256 over features, truth and patients.
+    comparators : mapping of str to float64 array of shape (n, 2)
+        Least and greatest points of the card's comparators; NaN where fewer of the score's items are known than it needs.
     """
 
     features: Features
@@ -54,6 +58,7 @@ class Cases:
     excluded: Mapping[str, int]
     period: str
     fingerprint: str
+    comparators: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def cases(card: Card, events: pa.Table) -> Cases:
@@ -83,7 +88,12 @@ def cases(card: Card, events: pa.Table) -> Cases:
     for kind, code in (("site", card.proof.site), ("part", card.proof.by)):
         if code:
             groups[kind] = _said(events, code, subjects)
-    return Cases(matrix, y, subjects, groups, found.excluded, _period(found.rows), _fingerprint(subjects, matrix.X, y))
+    if card.proof.person:
+        persons = _said(events, card.proof.person, subjects).tolist()
+        alone = zip(persons, subjects.tolist(), strict=True)
+        subjects = np.array([own if person == "unknown" else subject_id(str(person)) for person, own in alone], dtype=np.int64)
+    scores = {name: _scored(name, events, found.rows) for name in card.comparators}
+    return Cases(matrix, y, subjects, groups, found.excluded, _period(found.rows), _fingerprint(subjects, matrix.X, y), scores)
 
 
 def some(found: Cases, rows: NDArray[np.intp]) -> Cases:
@@ -98,7 +108,16 @@ def some(found: Cases, rows: NDArray[np.intp]) -> Cases:
     )
     y, subjects = found.y[rows], found.subjects[rows]
     groups = {kind: labels[rows] for kind, labels in found.groups.items()}
-    return Cases(part, y, subjects, groups, {}, _period(part.rows), _fingerprint(subjects, part.X, y))
+    scores = {name: both[rows] for name, both in found.comparators.items()}
+    return Cases(part, y, subjects, groups, {}, _period(part.rows), _fingerprint(subjects, part.X, y), scores)
+
+
+def _scored(name: str, events: pa.Table, rows: Sequence[tuple[int, datetime]]) -> NDArray[np.float64]:
+    score = shelf().scores[name]
+    counted = tally(score, events, rows)
+    both = np.column_stack([counted.least.sum(axis=1), counted.greatest.sum(axis=1)])
+    both[counted.known < score.known] = np.nan
+    return both
 
 
 def _period(rows: Sequence[tuple[int, datetime]]) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from consilium.core.card import Card, Input, Series
+from consilium.core.code import split
 from consilium.core.consultation import Absence, Missing
 from consilium.core.features import Features
 from consilium.core.opinion import Evidence, Opinion
@@ -212,7 +213,16 @@ def _evidence(
             continue
         event_id = features.event_ids[0, column] if features.event_ids is not None else None
         answer = _answer(patient, i, event_id)
-        if answer:
+        if i.take == "count" and (i.of_text or split(i.codes[0]).kind == "CONDITION"):
+            # Counts of what is listed: said in words, all groups of one question together.
+            there = [card.inputs[c] for c in columns if features.X[0, c] > 0]
+            name = voice.name(i.codes[0]) if i.of_text else name
+            answer = (
+                voice.say("comma").join(label(one, voice) for one in there) if i.of_text else voice.say("listed" if there else "not_listed")
+            )
+            answer = answer or voice.say("not_listed")
+            statement, value, unit = voice.say("evidence_answer", name=name, answer=answer), None, ""
+        elif answer:
             statement = voice.say("evidence_answer", name=name, answer=voice.name(answer))
             value, unit = None, ""
         else:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from consilium.core.card import Card
 from consilium.core.features import Features
-from consilium.core.report import Development, Faithfulness, LearnerResult, Report
+from consilium.core.report import ComparatorResult, Development, Faithfulness, LearnerResult, Report
 from consilium.models import LEARNERS, MOST_ROWS, SERIES_LEARNERS, learner
 from consilium.models.calibration import Calibration, fit_calibration
 from consilium.models.conformal import Sets, fit_sets
@@ -23,7 +23,7 @@ from consilium.record import Fold, drawn, folds, forward, held_out, site_folds
 from consilium.specialists.cases import Cases, bedside_groups, some
 from consilium.specialists.scrutiny import FAITHFUL_ROWS, a_few, faithfulness, reasons_of, scrutinised
 from consilium.specialists.sight import grid
-from consilium.validation import Measures, learner_result, measure, missing_share
+from consilium.validation import Measures, auroc, auroc_difference, learner_result, measure, missing_share
 
 if TYPE_CHECKING:
     from consilium.models.estimator import Estimator
@@ -270,8 +270,23 @@ def assemble(
         shortfalls=(),
         made_with={package: version(package) for package in ("numpy", "scikit-learn", "lightgbm", "interpret-core")},
         development=development,
+        comparators=beside_scores(found, p),
     )
     return replace(draft, shortfalls=card.bar.shortfalls(draft))
+
+
+def beside_scores(found: Cases, p: NDArray[np.float64]) -> tuple[ComparatorResult, ...]:
+    """The card's comparators beside the model, each on the patients of whom enough of the score is known."""
+    results = []
+    for name, both in found.comparators.items():
+        rows = ~np.isnan(both[:, 0])
+        y, least = found.y[rows], both[rows, 0]
+        if not 0 < y.sum() < len(y):
+            continue
+        complete = int((both[rows, 0] == both[rows, 1]).sum())
+        difference = auroc_difference(y, p[rows], least)
+        results.append(ComparatorResult(name, len(y), int(y.sum()), complete, auroc(y, least), auroc(y, p[rows]), difference))
+    return tuple(results)
 
 
 def splits_of(card: Card, found: Cases) -> Iterator[Fold]:

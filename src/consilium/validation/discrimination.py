@@ -57,14 +57,34 @@ def auroc(y: ArrayLike, score: ArrayLike) -> Estimate:
     return Estimate(value, _expit(centre - half), _expit(centre + half))
 
 
+def auroc_difference(y: ArrayLike, score: ArrayLike, other: ArrayLike) -> Estimate:
+    """AUROC of one score less that of another on the same patients, with its 95 % interval (paired; DeLong et al. 1988).
+
+    Examples
+    --------
+    >>> auroc_difference([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [0.1, 0.4, 0.35, 0.8]).value
+    0.0
+    """
+    event = outcomes(y)
+    with_, without = (
+        a - b for a, b in zip(placements(event, scores(score, event.size)), placements(event, scores(other, event.size)), strict=True)
+    )
+    value = float(with_.mean())
+    if min(with_.size, without.size) < 2:
+        return Estimate(value)
+    half = Z * math.sqrt(with_.var(ddof=1) / with_.size + without.var(ddof=1) / without.size)
+    return Estimate(value, value - half, value + half)
+
+
 def placements(event: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """DeLong's structural components: for each patient, the share of the others he is placed rightly against.
 
-    Returns one array for the patients with the event and one for those without; both have the AUROC as their mean.
+    Returns one array for the patients with the event and one for those without, in their order; both have the AUROC as their mean.
     """
-    high, low = np.sort(score[event]), np.sort(score[~event])
-    below = np.searchsorted(low, high, side="left") + np.searchsorted(low, high, side="right")
-    above = 2 * high.size - np.searchsorted(high, low, side="left") - np.searchsorted(high, low, side="right")
+    high, low = score[event], score[~event]
+    highs, lows = np.sort(high), np.sort(low)
+    below = np.searchsorted(lows, high, side="left") + np.searchsorted(lows, high, side="right")
+    above = 2 * high.size - np.searchsorted(highs, low, side="left") - np.searchsorted(highs, low, side="right")
     return below / (2 * low.size), above / (2 * high.size)
 
 

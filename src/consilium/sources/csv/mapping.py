@@ -113,13 +113,14 @@ class Statement:
 class Birth:
     """A birth date's column; or a column of completed years at the row's time or, with `year`, in a calendar year.
 
-    Ages from `capped` on mean that age or more.
+    Ages from `capped` on mean that age or more. `bands` are the ages that stand for those who are only said to be in a band.
     """
 
     when: When | None = None
     age: str = ""
     year: str = ""
     capped: float | None = None
+    bands: dict[str, int] = field(default_factory=dict)
     only: tuple[Only, ...] = ()
 
     def columns(self) -> frozenset[str]:

@@ -191,7 +191,8 @@ def _birth(rows: pl.DataFrame, table: Table) -> Said:
 def _aged(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     said = table.birth
     assert said is not None
-    years = column.numbers(rows[said.age], table.decimal)
+    cells = column.texts(rows[said.age])
+    years = column.numbers(cells.replace({band: str(age) for band, age in said.bands.items()}), table.decimal)
     fine = ((years == years.floor()) & years.is_between(0, OLDEST)).fill_null(False)
     if said.year:
         year = column.numbers(rows[said.year], table.decimal)
@@ -208,6 +209,12 @@ def _aged(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
         moments = rows[TIME]
         start = pl.Series([None] * rows.height, dtype=pl.Int64) if not fine.any() else column.births(whole, moments)
         end, text = start + DAY, pl.format("from age {} in completed years", shown)
+    if said.bands:
+        text = (
+            pl.when(cells.is_in(list(said.bands)))
+            .then(pl.format("from age band {}, taken as {} completed years", cells, shown))
+            .otherwise(text)
+        )
     wrong = pl.when(~fine).then(pl.lit("not an age in completed years"))
     return pl.select(start.alias("start"), end.alias("end"), wrong.alias("reason"), text.alias("text"))
 

@@ -161,11 +161,15 @@ class Spoken:
             raise self._error("birth", "is not understood", said, _STRIPTIME)
         rest = {key: value for key, value in said.items() if key not in ("where", "unless")}
         only = self._only("birth", said)
-        if "age" in rest and set(rest) <= {"age", "year", "capped"}:
+        if "age" in rest and set(rest) <= {"age", "year", "capped", "bands"}:
             capped = rest.get("capped")
             if not isinstance(capped, int | None) or isinstance(capped, bool):
                 raise self._error("birth", "is capped at what is no age", capped)
-            return Birth(age=str(rest["age"]), year=str(rest.get("year", "")), capped=capped, only=only)
+            bands = rest.get("bands", {})
+            if not isinstance(bands, dict) or not all(isinstance(years, int) for years in bands.values()):
+                raise self._error("birth", "names bands without an age in completed years for each", bands)
+            told = {str(band): years for band, years in bands.items()}
+            return Birth(age=str(rest["age"]), year=str(rest.get("year", "")), capped=capped, bands=told, only=only)
         return Birth(self._when("birth", {"zone": "UTC", **rest}), only=only)
 
     def _sex(self, said: Any) -> Sex | None:
