@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from consilium.council import consult
+from consilium.intake import ingest
 from consilium.knowledge import shelf
 from consilium.sources import fhir
 
@@ -153,6 +155,27 @@ def test_the_script_makes_the_same_bytes_again(tmp_path: Path) -> None:
     assert [path.name for path in sorted(tmp_path.iterdir())] == [path.name for path in FILES]
     for path in FILES:
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), f"{path.name} is not what the script writes"
+
+
+def test_the_genomes_are_what_their_script_writes_and_tell_their_stories(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-B", str(WARD / "make_genomes.py"), str(tmp_path / "genomes")], check=True)
+    for name in ("ward.vcf", "samples.csv"):
+        assert (tmp_path / "genomes" / name).read_bytes() == (WARD / "genomes" / name).read_bytes(), f"{name} is not what the script writes"
+    record = ingest([WARD / "*.json", WARD / "genomes"], tmp_path / "record")
+    told = {
+        "chen-guoliang": "clopidogrel: avoid",
+        "yusuf-demir": "warfarin: start lower",
+        "ingrid-solheim": "simvastatin: choose another drug",
+        "kenji-moriyama": "metoprolol: start lower",
+    }
+    for who, summary in told.items():
+        heard = consult(record.patient(who))
+        assert any(advice.summary.startswith(summary) for advice in heard.advice), who
+        assert len(heard.genes) == 20
+    genes = {who: {g.gene: g for g in consult(record.patient(who)).genes} for who in ("amara-okafor", "mateo-quispe", "robin-vale")}
+    assert genes["amara-okafor"]["DPYD"].phenotype == "Intermediate Metabolizer"
+    assert genes["mateo-quispe"]["G6PD"].phenotype == "Deficient"
+    assert len(genes["robin-vale"]["CYP2C19"].distribution) > 1
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -1,8 +1,9 @@
-"""Restate drug guidance by genotype as rows: `knowledge/pgx/guidance.csv`, from the CPIC and DPWG annotations and our reading of each text.
+"""Restate drug guidance by genotype as rows: `knowledge/pgx/guidance.csv`, from CPIC, DPWG and FDA and our reading of each text.
 
-    python tools/restate_guidance.py FOLDER_OF_GUIDELINES PYPGX_TABLES
+    python tools/restate_guidance.py FOLDER_OF_GUIDELINES PYPGX_TABLES FDA_ASSOCIATIONS_JSON
 
-`guidance_readings.csv` beside this file says what each distinct text means in structure; a text that nobody has read stops the tool.
+`guidance_readings.csv` and `fda_readings.csv` beside this file say what each distinct text means in structure; a text that nobody
+has read stops the tool. Labels that ask for a test before treatment go to `knowledge/pgx/testing.csv`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,19 @@ import html
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 INTO = Path(__file__).parents[1] / "src/consilium/knowledge/pgx/guidance.csv"
+TESTING = INTO.with_name("testing.csv")
 READINGS = Path(__file__).with_name("guidance_readings.csv")
+FDA_READINGS = Path(__file__).with_name("fda_readings.csv")
+FDA_SECTIONS = {
+    "recommendation": "Data support therapeutic management",
+    "impact": "Potential impact on safety or response",
+    "pk": "Pharmacokinetics only",
+}
 COLUMNS = (
     "drug", "gene", "keys", "gene2", "keys2", "population", "action", "least", "most", "limit", "unit", "monitor", "strength", "pmid",
     "source",
@@ -31,11 +40,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("guidelines", type=Path)
     parser.add_argument("pypgx", type=Path)
+    parser.add_argument("fda", type=Path)
     given = parser.parse_args()
     with READINGS.open() as lines:
         read = {(r["source"], r["sha256"]): r for r in csv.DictReader(line for line in lines if not line.startswith("#"))}
     with (given.pypgx / "cpic-table.csv").open() as lines:
-        papers = {(r["Gene"], r["Drug"].lower()): r["PMID"].replace(",", ";") for r in csv.DictReader(lines)}
+        pairs = list(csv.DictReader(lines))
+    papers = {(r["Gene"], r["Drug"].lower()): r["PMID"].replace(",", ";") for r in pairs}
     grouped: dict[tuple[str, ...], dict[tuple[str, str, str], set[str]]] = defaultdict(lambda: defaultdict(set))
     for path in sorted(given.guidelines.glob("*.json")):
         guideline = json.loads(path.read_text())
@@ -56,12 +67,14 @@ def main() -> None:
                 head = (drug, row.get("population") or "", *means, "" if strength == "N/A" else strength, pmid, source.lower())
                 first, second = keys[0], keys[1] if len(keys) > 1 else ("", "")
                 grouped[head][first[0], second[0], second[1]].add(first[1])
+    for head, gene, keys in fda(given.fda):
+        grouped[head][gene, "", ""].update(keys)
     lines = [
-        "# title: Drug guidance by pharmacogene, as structured rows",
-        "# sources: cpic;dpwg",
-        "# version: ClinPGx annotations of 2024-03-25",
+        "# title: Drug guidance by pharmacogene, as structured rows; texts read by us, not by a clinician",
+        "# sources: cpic;dpwg;fda_pgx",
+        "# version: ClinPGx annotations of 2024-03-25; FDA table as collected on 2021-03-22",
         "# retrieved: 2026-11-28",
-        "# licence: CPIC rows CC0-1.0; DPWG rows CC BY-SA 4.0 (facts restated; no sentence is copied)",
+        "# licence: CPIC rows CC0-1.0; DPWG rows CC BY-SA 4.0; FDA rows public domain (facts restated; no sentence is copied)",
         ",".join(COLUMNS),
     ]
     count = 0
@@ -70,7 +83,7 @@ def main() -> None:
         merged: dict[tuple[str, str, frozenset[str]], set[str]] = defaultdict(set)
         for (gene, gene2, key2), firsts in found.items():
             merged[gene, gene2, frozenset(firsts)].add(key2)
-        for (gene, gene2, firsts), seconds in sorted(merged.items(), key=str):
+        for (gene, gene2, firsts), seconds in sorted(merged.items(), key=lambda item: (*item[0][:2], sorted(item[0][2]))):
             cells = [
                 drug,
                 gene,
@@ -87,6 +100,35 @@ def main() -> None:
             count += 1
     INTO.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(count, "rows,", len({h[0] for h in grouped}), "drugs")
+    known = {(h[0], gene) for h, found in grouped.items() for key in found for gene in (key[0], key[1])}
+    required = sorted({(r["Drug"].lower(), r["Gene"]) for r in pairs if r["FDALabel"] == "Testing required"} & known)
+    testing = [
+        "# title: Drugs whose FDA label asks for a test of the gene before treatment",
+        "# sources: pypgx",
+        "# version: 0.27.0",
+        "# retrieved: 2026-11-28",
+        "# licence: facts of ClinPGx label annotations restated from PyPGx (MIT)",
+        "drug,gene,source",
+        *(f"{drug},{gene},pypgx" for drug, gene in required),
+    ]
+    TESTING.write_text("\n".join(testing) + "\n", encoding="utf-8")
+
+
+def fda(table: Path) -> Iterator[tuple[tuple[str, ...], str, list[str]]]:
+    """What the readings say of each row of the FDA table: what is to be done, the gene, and its keys."""
+    with FDA_READINGS.open() as lines:
+        readings = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    for row in json.loads(table.read_text())["table"]:
+        cells = "|".join(row[c] for c in ("Drug", "Gene", "Affected Subgroups+", "Description of Gene-Drug Interaction"))
+        mark = hashlib.sha256(cells.encode()).hexdigest()[:12]
+        own = [r for r in readings if r["sha256"] == mark]
+        if not own:
+            raise SystemExit(f"nobody has read {cells[:100]!r}")
+        for r in own:
+            if r["left_out"]:
+                continue
+            means = tuple(r[c] for c in ("action", "least", "most", "limit", "unit", "monitor"))
+            yield (r["drug"], r["population"], *means, FDA_SECTIONS[row["table"]], "", "fda_pgx"), r["gene"], r["keys"].split(";")
 
 
 def plain(markup: str) -> str:

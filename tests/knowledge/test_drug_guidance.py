@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from consilium.knowledge.drug_guidance import ACTIONS, Known, drug_guidance, holding
+from consilium.knowledge import shelf
+from consilium.knowledge.drug_guidance import ACTIONS, SILENT, Known, drug_guidance, holding
 from consilium.knowledge.pharmacogenes import pharmacogenes
 
 ROWS = drug_guidance()
@@ -14,9 +15,32 @@ OUTSIDE = {"HLA-A", "HLA-B", "MT-RNR1"}
 """Genes that no VCF reader here calls; their results come from outside."""
 
 
-def test_there_are_rows_for_about_a_hundred_drugs() -> None:
-    assert len({row.drug for row in ROWS}) >= 98
-    assert {row.source for row in ROWS} >= {"cpic", "dpwg"}
+def test_there_are_rows_for_more_than_a_hundred_drugs() -> None:
+    assert len({row.drug for row in ROWS}) >= 140
+    assert len({row.drug for row in ROWS if row.action not in SILENT}) >= 110
+    assert {row.source for row in ROWS} == {"cpic", "dpwg", "fda_pgx"}
+
+
+def test_every_drug_is_one_that_a_chart_can_hold() -> None:
+    drugs = shelf().drugs
+    for name in {row.drug for row in ROWS}:
+        assert name in drugs.known
+        assert name in drugs.ingredients(f"TEXT//{name} tablets")
+
+
+def test_every_gene_population_and_phenotype_has_a_name() -> None:
+    book = shelf().genes
+    assert {gene for row in ROWS for gene, _ in row.genes} <= book.code_of.keys()
+    assert {row.population for row in ROWS} - {""} <= book.populations.keys()
+    for gene in pharmacogenes().values():
+        assert set(gene.functions.values()) | {m for _, _, m in gene.scores} <= book.phenotype_code.keys()
+    assert set(pharmacogenes()) <= book.code_of.keys()
+    assert all(gene in book.code_of and any(row.drug == drug for row in ROWS) for drug, gene in book.tested)
+
+
+def test_a_population_that_is_an_age_leaves_others_out() -> None:
+    children = shelf().genes.populations["children under 12"]
+    assert (children.fits(7), children.fits(12), children.fits(None)) == (True, False, True)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda r: f"{r.source}-{r.drug}-{r.action}")
@@ -66,6 +90,13 @@ def test_every_key_is_one_that_its_gene_can_give(row) -> None:
         ("warfarin", {"CYP2C9": Known("Intermediate Metabolizer", 1.0, diplotype="*1/*3")}, "dpwg", {"reduce"}),
         ("warfarin", {"CYP2C9": Known("Intermediate Metabolizer", 1.5, diplotype="*1/*8")}, "dpwg", {"reduce"}),
         ("metoprolol", {"CYP2D6": Known("Poor Metabolizer", 0.0)}, "dpwg", {"reduce"}),
+        ("clopidogrel", {"CYP2C19": Known("Intermediate Metabolizer")}, "fda_pgx", {"alternative"}),
+        ("thioridazine", {"CYP2D6": Known("Poor Metabolizer", 0.0)}, "fda_pgx", {"avoid"}),
+        ("tetrabenazine", {"CYP2D6": Known("Poor Metabolizer", 0.0)}, "fda_pgx", {"limit"}),
+        ("siponimod", {"CYP2C9": Known("Poor Metabolizer", 0.0, diplotype="*3/*3")}, "fda_pgx", {"avoid"}),
+        ("belinostat", {"UGT1A1": Known("Poor Metabolizer")}, "fda_pgx", {"reduce"}),
+        ("omeprazole", {"CYP2C19": Known("Poor Metabolizer")}, "fda_pgx", set()),
+        ("eliglustat", {"CYP2D6": Known("Normal Metabolizer", 2.0)}, "fda_pgx", set()),
     ],
 )
 def test_what_every_pharmacist_knows(drug, known, source, actions) -> None:

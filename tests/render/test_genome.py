@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from consilium.genomics.diplotype import Diplotype, Share
+from consilium.core.gene import Share
+from consilium.genomics.diplotype import Diplotype
 from consilium.genomics.reading import Reading
 from consilium.render.genome import genome_json, genome_text
 

@@ -54,6 +54,19 @@ class Split(StrEnum):
     held_out = "held_out"
 
 
+class Build(StrEnum):
+    """Genome builds that a VCF may be made against."""
+
+    GRCh38 = "GRCh38"
+    GRCh37 = "GRCh37"
+
+
+OfSample = Annotated[str | None, typer.Option("--sample", help="Of a VCF: which person, where the file holds several.")]
+OfBuild = Annotated[Build | None, typer.Option("--build", help="Of a VCF: genome build, where the file does not say.")]
+Absent = Annotated[bool, typer.Option("--absent-is-reference", help="Of a VCF: what the file does not mention is the reference.")]
+OneX = Annotated[bool, typer.Option("--one-x", help="Of a VCF: the person has one X chromosome.")]
+Outside = Annotated[list[str] | None, typer.Option("--outside", help="A diplotype called elsewhere, as CYP2D6=*1/*4; may be repeated.")]
+Scoring = Annotated[list[Path] | None, typer.Option("--score", help="A scoring file of the PGS Catalog; may be repeated.")]
 Where = Annotated[Engine, typer.Option(help="On this machine, or on Spark (see docs/at-scale.md).")]
 OfSplit = Annotated[Split | None, typer.Option(help="Only the patients of this split; everybody without it.")]
 
@@ -102,22 +115,41 @@ def worded(act: Callable[..., Any]) -> Callable[..., Any]:
 @app.command()
 @worded
 def ingest(
-    paths: Annotated[list[str], typer.Argument(help="Files, folders or patterns: FHIR R4, HL7 v2, OMOP, MEDS, or tables with --mapping.")],
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, folders or patterns: FHIR R4, HL7 v2, OMOP, MEDS, tables with --mapping, or VCF.")
+    ],
     record: RecordDir,
     mapping: Annotated[
         str | None, typer.Option(help="YAML (file or folder) that says what a table's columns mean, or a shipped name: mimic_iv ...")
     ] = None,
     zone: Annotated[str | None, typer.Option(help="Time zone of local times in HL7 v2 and OMOP, as in Europe/Zurich.")] = None,
     checkpoint: Annotated[int | None, typer.Option(help="Keep what was read each time this many events wait.")] = None,
+    patient: Annotated[str, typer.Option(help="Of a VCF: whose sample it is.")] = "",
+    result_time: Annotated[
+        str, typer.Option(help="Of a VCF: when the result was given; a date, a time with its zone, `file` (its header's date) or `now`.")
+    ] = "",
+    sample: OfSample = None,
+    build: OfBuild = None,
+    absent: Absent = False,
+    one_x: OneX = False,
+    outside: Outside = None,
+    scoring: Scoring = None,
 ) -> None:
     """Read exports into a record; every row becomes events or a named reject.
 
-    Example: `consilium ingest exports/ --record ward`, or `consilium ingest mimic-iv-demo/ --record icu --mapping mimic_iv`
+    Example: `consilium ingest exports/ --record ward`, or `consilium ingest mimic-iv-demo/ --record icu --mapping mimic_iv`, or
+    `consilium ingest amara.vcf.gz --record ward --patient amara-okafor --result-time 2025-11-03`
     """
     from consilium.cli.show import ingested, reading
 
+    order = None
+    if patient or result_time or sample or build or absent or one_x or outside or scoring:
+        order = verbs.genome_order(
+            patient, result_time, outside=outside or (), scoring=scoring or (), sample=sample, build=build.value if build else "",
+            absent_is_reference=absent, lone_x=one_x,
+        )  # fmt: skip
     with reading(err) as progress:
-        made = verbs.ingest(paths, record, mapping=mapping, zone=zone, checkpoint=checkpoint, progress=progress)
+        made = verbs.ingest(paths, record, mapping=mapping, zone=zone, genome=order, checkpoint=checkpoint, progress=progress)
     ingested(out, made)
 
 
@@ -350,13 +382,6 @@ def consult(
         sys.stdout.buffer.flush()
 
 
-class Build(StrEnum):
-    """Genome builds that a VCF may be made against."""
-
-    GRCh38 = "GRCh38"
-    GRCh37 = "GRCh37"
-
-
 class Plain(StrEnum):
     """Forms of what is shown without a record."""
 
@@ -368,12 +393,12 @@ class Plain(StrEnum):
 @worded
 def genome(
     file: Annotated[Path, typer.Argument(help="A VCF (4.0 to 4.5), plain or bgzipped, with or without its index.")],
-    sample: Annotated[str | None, typer.Option(help="Which person, where the file holds several.")] = None,
-    build: Annotated[Build | None, typer.Option(help="Genome build, where the file does not say.")] = None,
-    absent: Annotated[bool, typer.Option("--absent-is-reference", help="What the file does not mention is the reference.")] = False,
-    one_x: Annotated[bool, typer.Option("--one-x", help="The person has one X chromosome.")] = False,
-    outside: Annotated[list[str] | None, typer.Option(help="A diplotype called elsewhere, as CYP2D6=*1/*4; may be repeated.")] = None,
-    score: Annotated[list[Path] | None, typer.Option(help="A scoring file of the PGS Catalog; may be repeated.")] = None,
+    sample: OfSample = None,
+    build: OfBuild = None,
+    absent: Absent = False,
+    one_x: OneX = False,
+    outside: Outside = None,
+    scoring: Scoring = None,
     form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
     language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
 ) -> None:
@@ -386,7 +411,7 @@ def genome(
 
     sent = verbs.outside_calls(outside or ())
     found = read_genome(
-        file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent, scoring=score or ()
+        file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent, scoring=scoring or ()
     )
     shown = genome_json(found) if form is Plain.json else genome_text(found, language=language.value, color=out.is_terminal).encode()
     sys.stdout.buffer.write(shown)
@@ -530,7 +555,8 @@ def demo(
     from consilium.cli.show import ingested, reading, rounds
 
     with reading(err) as progress:
-        made = verbs.ingest([verbs.example_ward() / "*.json"], record, progress=progress)
+        ward = verbs.example_ward()
+        made = verbs.ingest([ward / "*.json", ward / "genomes"], record, progress=progress)
     ingested(out, made)
     rounds(out, made)
     if and_serve:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from consilium.core import Card
+    from consilium.intake.genomes import GenomeOrder
     from consilium.quality.leak_report import LeakReport
     from consilium.record import Record, Tables, View
     from consilium.specialists import Roster
@@ -54,6 +55,7 @@ def ingest(
     *,
     mapping: str | Path | None = None,
     zone: str | None = None,
+    genome: GenomeOrder | None = None,
     checkpoint: int | None = None,
     progress: Callable[..., None] | None = None,
 ) -> Record:
@@ -62,20 +64,22 @@ def ingest(
     Parameters
     ----------
     paths : path, glob pattern, folder, or several
-        FHIR R4, HL7 v2, OMOP CDM, MEDS, or tables with `mapping`; `.gz` and `.zst` too.
+        FHIR R4, HL7 v2, OMOP CDM, MEDS, tables with `mapping`, or VCF with `genome`; `.gz` and `.zst` too.
     into : path
         Folder of the record; made when absent, added to when present.
     mapping : path or shipped name, optional
         What the columns of a table mean; `mimic_iv`, `nhamcs_ed`, `physionet2012` and `physionet2019` ship.
     zone : str, optional
         Time zone of local times in HL7 v2 and OMOP.
+    genome : GenomeOrder, optional
+        Whose sample a VCF is, and when its result was given.
     checkpoint : int, optional
         Keep what was read each time this many events wait, so that a killed ingest goes on where it was.
     """
     from consilium.intake import ingest as read
 
     several = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    return read([str(p) for p in several], Path(into), mapping=mapping, zone=zone, checkpoint=checkpoint, progress=progress)
+    return read([str(p) for p in several], Path(into), mapping=mapping, zone=zone, genome=genome, checkpoint=checkpoint, progress=progress)
 
 
 def check_time(data: HasEvents, specialist: str | Path | Card | None = None) -> LeakReport:
@@ -511,6 +515,24 @@ def example_ward() -> Path:
         if folder.is_dir():
             return folder
     raise NotFoundError("The example ward is not installed", do="run from a checkout of consilium")
+
+
+def genome_order(patient: str, result_time: str, *, outside: Iterable[str] = (), scoring: Iterable[Path] = (), **said: Any) -> GenomeOrder:
+    """Whose sample a VCF is, from the words of the command line.
+
+    Raises
+    ------
+    InputError
+        When the patient or the time is missing: neither is ever guessed.
+    """
+    from consilium.intake.genomes import GenomeOrder
+
+    if not patient or not result_time:
+        raise InputError(
+            "A genome needs its patient and the time of its result", found=patient or result_time or "neither",
+            do="give --patient and --result-time (a date, `file` for the date in the file's header, or `now`)",
+        )  # fmt: skip
+    return GenomeOrder(patient, result_time, outside=outside_calls(outside), scoring=tuple(scoring), **said)
 
 
 def outside_calls(given: Iterable[str]) -> dict[str, str]:

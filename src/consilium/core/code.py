@@ -3,7 +3,9 @@
 Measurements carry no kind (`LOINC//2524-7`); everything else says what it is, so that a relative's cancer, an
 allergy or a refuted diagnosis can never be read as the patient's own: `CONDITION//SNOMED//254837009`,
 `FAMILY//SNOMED//254837009`, `ALLERGY//RxNorm//7980`, `MEDICATION//END//RxNorm//309362`,
-`CONDITION//REFUTED//SNOMED//22298006`. MEDS's own words (`MEDS_BIRTH`, `MEDS_DEATH`, `GENDER//F`) stay as they are.
+`CONDITION//REFUTED//SNOMED//22298006`. What a gene is like
+has four kinds (`GENOTYPE//HGNC//HGNC:2621`, `PHENOTYPE//`, `ACTIVITY//`, and `ALTERNATIVES//` for what else stays possible), a
+polygenic score one (`POLYGENIC//PGS//PGS000004`). MEDS's own words (`MEDS_BIRTH`, `MEDS_DEATH`, `GENDER//F`) stay as they are.
 """
 
 from __future__ import annotations
@@ -26,6 +28,11 @@ KINDS = (
     "ENCOUNTER",
     "REPORT",
     "NOTE",
+    "GENOTYPE",
+    "PHENOTYPE",
+    "ACTIVITY",
+    "ALTERNATIVES",
+    "POLYGENIC",
 )
 PHASES = ("END", "REFUTED", "NONE")
 

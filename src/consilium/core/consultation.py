@@ -7,6 +7,7 @@ from datetime import datetime
 
 from consilium.core.advice import Advice
 from consilium.core.errors import LawError
+from consilium.core.gene import GeneResult
 from consilium.core.opinion import Opinion
 from consilium.core.points import Points
 
@@ -36,7 +37,8 @@ class Consultation:
     """The council's answer.
 
     Opinions come ranked, abstentions last; `missing` says what to ask or measure next; `absent` who kept silent, and why.
-    `scores` are the bedside scores that the chart raises. `language` is the language its sentences are written in (`en` or `zh`).
+    `scores` are the bedside scores that the chart raises, `genes` what the record holds of the patient's genes. `language`
+    is the language its sentences are written in (`en` or `zh`).
     """
 
     patient_id: str
@@ -48,6 +50,7 @@ class Consultation:
     language: str = "en"
     notes: tuple[str, ...] = ()
     scores: tuple[Points, ...] = ()
+    genes: tuple[GeneResult, ...] = ()
 
     def __post_init__(self) -> None:
         heard = [o.specialist for o in self.opinions] + [a.specialist for a in self.absent]

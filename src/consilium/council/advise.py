@@ -1,4 +1,4 @@
-"""Advise: sourced guideline rows for what the council found, and the drug list against allergies and interactions."""
+"""Advise: sourced guideline rows for what the council found, and the drug list against allergies, genes and interactions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from consilium.core.advice import SUMMARY_LIMIT, URGENCIES, Advice
 from consilium.core.code import concept, split
 from consilium.core.opinion import Opinion
 from consilium.council.chart import Chart, Drug, Value
+from consilium.council.pharmacogenetics import gene_advice
 from consilium.council.phrase import Phrases
 from consilium.council.quantity import percent, since
 from consilium.knowledge import Shelf
@@ -38,7 +39,12 @@ def advise(chart: Chart, opinions: tuple[Opinion, ...], shelf: Shelf, phrases: P
     (tuple of Advice, tuple of str)
     """
     # Of equal urgency, what has been found in the patient comes before what two drugs might do.
-    advice = [*_allergies(chart, shelf, phrases), *_guidelines(chart, opinions, shelf, phrases), *_interactions(chart, shelf, phrases)]
+    advice = [
+        *_allergies(chart, shelf, phrases),
+        *gene_advice(chart, shelf, phrases),
+        *_guidelines(chart, opinions, shelf, phrases),
+        *_interactions(chart, shelf, phrases),
+    ]
     advice.sort(key=lambda a: -URGENCIES.index(a.urgency))
     return tuple(advice), tuple(_notes(chart, shelf, phrases))
 

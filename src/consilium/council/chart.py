@@ -9,7 +9,9 @@ from datetime import datetime
 import pyarrow.compute as pc
 
 from consilium.core.code import concept, split
+from consilium.core.gene import GeneResult
 from consilium.core.patient import Patient, age, sex
+from consilium.council.genome import genes
 from consilium.knowledge import Shelf
 
 
@@ -66,6 +68,7 @@ class Chart:
     no_known_allergy: tuple[Entry, ...]
     values: Mapping[str, Value]
     answers: Mapping[str, Answer]
+    genes: tuple[GeneResult, ...] = ()
 
 
 def chart(patient: Patient, shelf: Shelf) -> Chart:
@@ -115,6 +118,7 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
         no_known_allergy=of("ALLERGYNONE"),
         values=_values(patient),
         answers=_answers(patient),
+        genes=genes(patient, shelf),
     )
 
 

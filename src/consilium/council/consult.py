@@ -17,6 +17,8 @@ from consilium.core.patient import Patient
 from consilium.council.advise import advise
 from consilium.council.bedside import bedside
 from consilium.council.chart import chart
+from consilium.council.genome import conflicts
+from consilium.council.pharmacogenetics import gene_words, genes_wanted
 from consilium.council.phrase import Phrases, phrases
 from consilium.council.reference import reference
 from consilium.council.weigh import weigh
@@ -77,9 +79,11 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
     held = chart(patient, shelf)
     advice, notes = advise(held, ranked, shelf, voice)
     doubts = tuple(_doubted(doubt, voice) for doubt in input_quality(patient, used, shelf))
-    said = (*told, *doubts, *notes)
+    missing.extend(genes_wanted(held, shelf, voice))
+    differ = (voice.say("gene_conflict", one=gene_words(a, voice), other=gene_words(b, voice)) for a, b in conflicts(patient, shelf))
+    said = (*told, *doubts, *notes, *differ)
     scores = bedside(patient, held, shelf, voice)
-    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, said, scores)
+    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, said, scores, held.genes)
 
 
 def _doubted(doubt: Doubt, voice: Phrases) -> str:

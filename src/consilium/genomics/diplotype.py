@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from consilium.core.gene import Share
 from consilium.genomics.match import carried, match
 from consilium.genomics.site import Site
 from consilium.knowledge.pharmacogenes import Meaning, Pharmacogene
@@ -13,14 +14,6 @@ SHOWN = 1e-6
 """A possibility less probable than this is counted under the rest."""
 UNASSIGNED = "not assigned"
 """The phenotype of a pair of which no source says what it means."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """One possibility and its probability."""
-
-    name: str
-    probability: float
 
 
 @dataclass(frozen=True, slots=True)

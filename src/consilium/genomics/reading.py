@@ -9,11 +9,11 @@ from pathlib import Path
 
 from consilium.genomics.conform import Breach, breaches
 from consilium.genomics.diplotype import Diplotype, from_outside
-from consilium.genomics.drug_advice import DrugAdvice, drug_advice
 from consilium.genomics.pharmacogenomics import build_of, call_all
 from consilium.genomics.polygenic import Polygenic, score
 from consilium.genomics.scoring import read_scoring
 from consilium.genomics.vcf import VariantFile
+from consilium.knowledge.drug_advice import DrugAdvice, drug_advice
 from consilium.knowledge.pharmacogenes import frequencies, pharmacogenes
 
 BREACHES = 20

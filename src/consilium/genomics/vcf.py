@@ -48,6 +48,8 @@ class Header:
         `GRCh38`, `GRCh37`, or empty where nothing tells.
     told_by : str
         What told the build.
+    date : str
+        `fileDate` as written; empty where there is none.
     """
 
     version: str
@@ -55,6 +57,7 @@ class Header:
     contigs: Mapping[str, int]
     build: str
     told_by: str
+    date: str = ""
 
     @property
     def columns(self) -> int:
@@ -353,7 +356,7 @@ class VariantFile:
 
 def _header(path: Path, compressed: bool) -> Header:
     contigs: dict[str, int] = {}
-    version, told, number = "", [], 0
+    version, date, told, number = "", "", [], 0
     with _open(path, compressed) as stream:
         try:
             while line := stream.readline(LINE):
@@ -370,6 +373,8 @@ def _header(path: Path, compressed: bool) -> Header:
                             expected=f"##fileformat={VERSIONS[1]} to {VERSIONS[-1]}",
                         )
                 elif text.startswith("##"):
+                    if text.startswith("##fileDate="):
+                        date = text.removeprefix("##fileDate=").strip()
                     if found := _CONTIG.match(text):
                         length = _LENGTH.search(text)
                         contigs[found[1]] = int(length[1]) if length else contigs.get(found[1], 0)
@@ -391,7 +396,7 @@ def _header(path: Path, compressed: bool) -> Header:
                     build, by = build_of_lengths(contigs), "the lengths of its chromosomes"
                     if not build:
                         build, by = build_of_words(told), "its header"
-                    return Header(version, samples, contigs, build, by if build else "")
+                    return Header(version, samples, contigs, build, by if build else "", date)
                 else:
                     break
         except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as broken:

@@ -14,7 +14,9 @@ from typing import Any, cast
 import consilium.sources
 from consilium.core import Batch, Source
 from consilium.core.errors import FormatError
+from consilium.intake import genomes
 from consilium.intake.files import Address, Found
+from consilium.intake.genomes import GenomeOrder
 from consilium.sources import csv
 from consilium.sources.unpacked import unpacked_name
 
@@ -22,12 +24,13 @@ from consilium.sources.unpacked import unpacked_name
 @cache
 def _sources() -> tuple[Any, ...]:
     own = [import_module(f"consilium.sources.{module.name}") for module in pkgutil.iter_modules(consilium.sources.__path__)]
-    return (*(entry.load() for entry in entry_points(group="consilium.sources")), *own)
+    return (*(entry.load() for entry in entry_points(group="consilium.sources")), *own, genomes)
 
 
 @cache
 def forms() -> Mapping[str, Any]:
-    """Every source by the suffixes it reads: the modules of `consilium.sources`, and those that other packages offer.
+    """Every source by the suffixes it reads: the modules of `consilium.sources`, and those that other packages offer, and the
+    molecular laboratory.
 
     Examples
     --------
@@ -47,11 +50,13 @@ def _of_folder(folder: Path) -> Any:
     return next((source for source in recognising if source.recognises(folder)), None)
 
 
-def reader(found: Found | Address, mapping: csv.Mapping | None, zone: str | None = None) -> Callable[[], Iterator[Batch]]:
+def reader(
+    found: Found | Address, mapping: csv.Mapping | None, zone: str | None = None, genome: GenomeOrder | None = None
+) -> Callable[[], Iterator[Batch]]:
     """What reads a file, data set folder or database.
 
     A file is read by the source of its suffix (`.gz` and `.zst` aside), or by the table source when the user named it with a mapping.
-    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP).
+    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP), `genome` for a VCF.
 
     Raises
     ------
@@ -69,11 +74,18 @@ def reader(found: Found | Address, mapping: csv.Mapping | None, zone: str | None
         )  # fmt: skip
     if zone is not None and getattr(source, "ZONED", False):
         return partial(source.read, found.path, zone)
+    if is_genome(found):
+        return partial(genomes.read, found.path, genome)
     if not getattr(source, "MAPPED", False):
         return partial(source.read, found.path)
     if mapping is None:
         raise FormatError("A table needs a mapping", where=found.name, do="give the YAML file that says what its columns mean")
     return partial(source.read, found.path, mapping)
+
+
+def is_genome(found: Found | Address) -> bool:
+    """Whether it is one VCF, which is read by an order."""
+    return isinstance(found, Found) and found.path.is_file() and _suffix(found) in genomes.SUFFIXES
 
 
 def described(found: Found | Address, mapping: csv.Mapping | None, zone: str | None = None) -> Source:

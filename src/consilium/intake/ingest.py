@@ -13,7 +13,8 @@ import pyarrow as pa
 from consilium.core import Batch, Reject
 from consilium.core.errors import ConsiliumError, InputError, NotFoundError
 from consilium.intake.files import Address, Found, find
-from consilium.intake.forms import described, is_dataset, reader, rows
+from consilium.intake.forms import described, is_dataset, is_genome, reader, rows
+from consilium.intake.genomes import GenomeOrder
 from consilium.intake.identity import Identities, of_record
 from consilium.intake.normalise import normalise
 from consilium.intake.subjects import recorded
@@ -52,6 +53,7 @@ def ingest(
     *,
     mapping: str | Path | Mapping | None = None,
     zone: str | None = None,
+    genome: GenomeOrder | None = None,
     progress: Callable[[Progress], None] | None = None,
     checkpoint: int | None = None,
 ) -> Record:
@@ -70,6 +72,8 @@ def ingest(
         What the columns of tables among the files mean.
     zone : str, optional
         Time zone (`Europe/Zurich`) of local times in HL7 v2 and OMOP, where the material itself says none.
+    genome : GenomeOrder, optional
+        Whose sample a VCF is, and when its result was given; for one VCF. (A folder of VCFs says it in its `samples.csv`.)
     progress : callable, optional
         Called after every batch and file.
     checkpoint : int, optional
@@ -93,11 +97,16 @@ def ingest(
     """
     found, links = find([paths] if isinstance(paths, str | Path) else paths, is_dataset)
     plan = load(mapping) if isinstance(mapping, str | Path) else mapping
+    if genome is not None and sum(is_genome(one) for one in found) != 1:
+        raise InputError(
+            "A patient can be named for one VCF at a time", found=sum(is_genome(one) for one in found), expected=1,
+            do="name the folder of several VCFs, with a samples.csv in it",
+        )  # fmt: skip
     if checkpoint is not None and checkpoint < 1:
         raise InputError("A checkpoint comes after at least one event", found=checkpoint)
     shards = None if committed(Path(into)) else shards_for(_events(found))
     with writing(into, shards=shards) as writer:
-        run = _Run(writer, plan, zone, _identities(Path(into)), Tally(), len(found), sum(one.size() for one in found), progress)
+        run = _Run(writer, plan, zone, genome, _identities(Path(into)), Tally(), len(found), sum(one.size() for one in found), progress)
         run.refuse(links)
         held = 0
         for one in found:
@@ -114,6 +123,7 @@ class _Run:
     writer: Writer
     mapping: Mapping | None
     zone: str | None
+    genome: GenomeOrder | None
     identities: Identities
     tally: Tally
     files: int
@@ -129,6 +139,8 @@ class _Run:
         """Read one file, unless its content was read before."""
         size = found.size()
         checksum = found.sha256()
+        if checksum and self.genome is not None and is_genome(found):
+            checksum = self.genome.mark(checksum)
         if checksum and (checksum in self.checksums or self.writer.known(checksum)):
             self.tally.already += 1
         else:
@@ -167,7 +179,7 @@ class _Run:
         begun = False
         content = hashlib.sha256()
         try:
-            read = reader(found, self.mapping, self.zone)
+            read = reader(found, self.mapping, self.zone, self.genome)
             for batch in read():
                 begun = True
                 if not checksum:  # a database: what was read of it is all there is to take the sum of

@@ -14,6 +14,8 @@ ACTIONS = ("standard", "caution", "watch", "monitor", "test", "limit", "reduce",
 """From nothing special to not at all; `none`: the guideline gives no recommendation."""
 SILENT = ("standard", "none")
 """Actions that ask nothing of the prescriber."""
+STRONG = "Strong"
+"""The firmest recommendation in CPIC's words."""
 NO_RESULT = "No Result"
 _COLUMNS = (
     "drug", "gene", "keys", "gene2", "keys2", "population", "action", "least", "most", "limit", "unit", "monitor", "strength", "pmid",
@@ -144,4 +146,4 @@ def _row(row: Row) -> Guidance:
     )  # fmt: skip
 
 
-__all__ = ["ACTIONS", "NO_RESULT", "SILENT", "Guidance", "Known", "drug_guidance", "holding"]
+__all__ = ["ACTIONS", "NO_RESULT", "SILENT", "STRONG", "Guidance", "Known", "drug_guidance", "holding"]

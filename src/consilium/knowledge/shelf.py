@@ -13,6 +13,7 @@ from consilium.core.source import Source
 from consilium.knowledge.allergies import Allergies, read_allergies
 from consilium.knowledge.concept import Concept, Range, read_codes, read_ranges
 from consilium.knowledge.drugs import Drugs, read_drugs
+from consilium.knowledge.genes import Genes, read_genes
 from consilium.knowledge.groups import Group, read_groups
 from consilium.knowledge.guidelines import Guideline, read_guidelines
 from consilium.knowledge.interactions import Interactions, read_interactions
@@ -44,6 +45,8 @@ class Shelf:
         Bedside scores by name.
     groups : mapping of str to mapping of str to Group
         Groupings of coded answers, each with its groups by name.
+    genes : Genes
+        What genes and their phenotypes are called, and whom guidance by gene speaks of.
     """
 
     codes: Mapping[str, Concept]
@@ -56,6 +59,7 @@ class Shelf:
     guidelines: tuple[Guideline, ...]
     scores: Mapping[str, Score] = field(default_factory=dict)
     groups: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
+    genes: Genes = field(default_factory=Genes)
 
     def plausible(self, code: str) -> tuple[float | None, float | None]:
         """The widest limits within which a value of `code` can be true, in its canonical unit; None where there is none.
@@ -106,7 +110,8 @@ def open_shelf(folder: Path) -> Shelf:
     codes = read_codes(folder / "codes.csv", sources)
     drugs, drug_codes = read_drugs(folder, sources)
     allergies, allergy_codes = read_allergies(folder, sources, drugs)
-    for more in (drug_codes, allergy_codes):
+    genes, gene_codes = read_genes(folder / "pgx", sources)
+    for more in (drug_codes, allergy_codes, gene_codes):
         codes = {**more, **codes}  # codes.csv, where names are chosen, has the last word
     frozen = MappingProxyType(codes)
     return Shelf(
@@ -120,6 +125,7 @@ def open_shelf(folder: Path) -> Shelf:
         guidelines=read_guidelines(folder / "guidelines", sources, frozen, drugs),
         scores=read_scores(folder / "scores", sources, frozen),
         groups=read_groups(folder / "groups", sources),
+        genes=genes,
     )
 
 

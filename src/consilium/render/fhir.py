@@ -1,14 +1,15 @@
 """FHIR: a Consultation as an R4 (4.0.1) collection Bundle.
 
 One RiskAssessment per opinion, one GuidanceResponse per specialist, a DetectedIssue for what should be avoided or stopped and for
-drugs that do not go together, a proposal (ServiceRequest, MedicationRequest) where advice names what to order, and Provenance for each.
+drugs that do not go together or not with a gene, Observations of the Genomics Reporting guide for the genes, a proposal
+(ServiceRequest, MedicationRequest) where advice names what to order, and Provenance for each.
 `probabilityDecimal` is a fraction in [0, 1], as in the standard's own examples; the interval and the percentage are in words
 in `rationale` and `note`, because `probability[x]` holds one or the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,7 +19,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from consilium.core.advice import Advice
 from consilium.core.code import split
 from consilium.core.consultation import Consultation, Missing
+from consilium.core.gene import GeneResult
 from consilium.core.opinion import Opinion
+from consilium.render.genomics import observations
 from consilium.render.names import title, titles_for
 from consilium.render.numbers import interval, naive, percent, weight
 from consilium.render.prune import prune
@@ -86,7 +89,7 @@ class _Writer:
 
     def resources(self) -> list[dict[str, Any]]:
         device = self.device()
-        found = [device]
+        found = [device, *(o for gene in self.consultation.genes for o in self.gene(gene))]
         for opinion in self.consultation.opinions:
             if opinion.abstained is None:
                 found.append(risk := self.risk(opinion))
@@ -94,6 +97,10 @@ class _Writer:
             found.append(self.guidance(opinion))
         for absence in self.consultation.absent:
             found.append(self.response(absence.specialist, "data-required", absence.reason))
+        heard = {o.specialist for o in self.consultation.opinions} | {a.specialist for a in self.consultation.absent}
+        for asking in dict.fromkeys(m.specialist for m in self.consultation.missing if m.specialist not in heard):
+            wanted = [m for m in self.consultation.missing if m.specialist == asking]
+            found.append(self.response(asking, "data-requested", "", wanted))
         for number, advice in enumerate(self.consultation.advice):
             found.append(item := self.advice(advice, number))
             found.append(self.provenance(item, device, advice.event_ids, "", advice))
@@ -110,6 +117,17 @@ class _Writer:
             "version": [{"value": version("consilium")}],
             "note": [{"text": self.words.say("disclaimer")}],
         }
+
+    def gene(self, result: GeneResult) -> Iterator[dict[str, Any]]:
+        return observations(result, self.consultation.patient_id, self.shelf, self.words.language, self.base)
+
+    def origin(self, event_id: str, display: str = "") -> dict[str, Any]:
+        """What an event is in this bundle, or where it came from."""
+        for result in self.consultation.genes:
+            if event_id in result.event_ids:
+                kind = "implication" if event_id.endswith("#phenotype") else "genotype"
+                return {"reference": f"urn:uuid:{self.uuid('Observation', kind, result.code)}", "display": result.gene}
+        return reference(event_id, display)
 
     def risk(self, opinion: Opinion) -> dict[str, Any]:
         assert opinion.probability is not None and opinion.low is not None and opinion.high is not None
@@ -201,7 +219,8 @@ class _Writer:
     def issue(self, advice: Advice, number: int) -> dict[str, Any]:
         types = {found[0] for i in advice.event_ids if (found := resource_of(i))}
         medicines = [i for i in advice.event_ids if (found := resource_of(i)) and found[0].startswith("Medication")]
-        issue = "allergy" if "AllergyIntolerance" in types else "interaction" if len(medicines) > 1 else ""
+        genetic = any(i in gene.event_ids for gene in self.consultation.genes for i in advice.event_ids)
+        issue = "genetic" if genetic else "allergy" if "AllergyIntolerance" in types else "interaction" if len(medicines) > 1 else ""
         return {
             **self.base("DetectedIssue", str(number), advice.summary),
             "status": "final",
@@ -210,7 +229,7 @@ class _Writer:
             "patient": subject(self.consultation.patient_id),
             "identifiedDateTime": _instant(self.consultation.as_of),
             "author": {"reference": f"urn:uuid:{self.uuid('Device')}"},
-            "implicated": [reference(i) for i in advice.event_ids],
+            "implicated": _distinct([self.origin(i) for i in advice.event_ids]),
             "evidence": [{"code": [{"text": text}]} for text in advice.because],
             "detail": "\n\n".join(t for t in (advice.summary, advice.detail, *advice.contraindications) if t),
             "reference": advice.source.url,
@@ -250,7 +269,7 @@ class _Writer:
             "occurredDateTime": _instant(self.consultation.as_of),
             "recorded": _instant(self.recorded),
             "agent": agents,
-            "entity": [{"role": "source", "what": what} for what in _distinct([reference(i) for i in event_ids])] + cited,
+            "entity": [{"role": "source", "what": what} for what in _distinct([self.origin(i) for i in event_ids])] + cited,
         }
 
 

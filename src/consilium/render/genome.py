@@ -11,8 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from consilium.council.pharmacogenetics import guidance_words
+from consilium.council.phrase import phrases
 from consilium.genomics.diplotype import UNASSIGNED, Diplotype
 from consilium.genomics.reading import Reading
+from consilium.knowledge import shelf
 from consilium.knowledge.drug_guidance import Guidance
 from consilium.knowledge.pharmacogenes import pharmacogenes
 from consilium.render.words import words
@@ -41,7 +44,7 @@ def genome_text(reading: Reading, *, language: str = "en", color: bool = True, w
         table.add_row(*_row(called, say))
     console.print(table)
     if reading.drugs:
-        console.print(_drugs(reading, say))
+        console.print(_drugs(reading, language, say))
     for found in reading.scores:
         report, reason = found.reports[0], found.refused[0]
         told = (
@@ -130,8 +133,9 @@ def _row(called: Diplotype, say: Any) -> tuple[Text, ...]:
     )
 
 
-def _drugs(reading: Reading, say: Any) -> Table:
+def _drugs(reading: Reading, language: str, say: Any) -> Table:
     """One row for each drug and piece of advice; what is only possible says how probable it is."""
+    voice = phrases(language, shelf())
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("drug", "advice", "because", "by"):
         table.add_column(say(column), overflow="fold")
@@ -141,8 +145,8 @@ def _drugs(reading: Reading, say: Any) -> Table:
             if a.guidance.drug == drug:
                 because = ", ".join(f"{gene} {means}" for gene, means in a.because.items() if means)
                 key = (
-                    guidance_words(a.guidance, say),
-                    because if a.probability == 1 else say("possible_by", p=_percent(a.probability), why=because),
+                    guidance_words(a.guidance, voice),
+                    because if a.probability == 1 else voice.say("possible_by", p=_percent(a.probability), why=because),
                 )
                 shown.setdefault(key, []).append(a.guidance)
         for i, ((what, because), rows) in enumerate(shown.items()):
@@ -150,21 +154,6 @@ def _drugs(reading: Reading, say: Any) -> Table:
             strong = rows[0].action in ("avoid", "alternative")
             table.add_row(Text(drug if i == 0 else "", "bold"), Text(what, "red" if strong else ""), Text(because, "dim"), Text(by, "dim"))
     return table
-
-
-def guidance_words(row: Guidance, say: Any) -> str:
-    """A guideline row as one phrase, composed from its structure."""
-    parts = [say(f"do_{row.action}")]
-    if row.dose:
-        least, most = (f"{100 * x:g}" for x in row.dose)
-        dose = say("dose_one", share=least) if least == most else say("dose_range", least=least, most=most)
-        parts.append(say("if_needed", dose=dose) if row.action in ("avoid", "alternative") else dose)
-    if row.limit:
-        parts.append(say("dose_limit", value=f"{row.limit[0]:g}", unit=row.limit[1]))
-    if row.monitor and row.action != "monitor":
-        parts.append(say("do_monitor_too"))
-    phrase: str = say("comma").join(parts)
-    return phrase if row.population in ("", "general") else f"{phrase} [{row.population}]"
 
 
 def _percent(p: float) -> str:

@@ -69,7 +69,9 @@ def _in_utc(consultation: Consultation) -> Consultation:
     def opinion(o: Opinion) -> Opinion:
         return replace(o, evidence=tuple(e if e.time is None else replace(e, time=naive(e.time)) for e in o.evidence))
 
-    return replace(consultation, as_of=naive(consultation.as_of), opinions=tuple(opinion(o) for o in consultation.opinions))
+    genes = tuple(g if g.time is None else replace(g, time=naive(g.time)) for g in consultation.genes)
+    opinions = tuple(opinion(o) for o in consultation.opinions)
+    return replace(consultation, as_of=naive(consultation.as_of), opinions=opinions, genes=genes)
 
 
 def _beyond(sent: Any, read: Any, where: str) -> list[str]:

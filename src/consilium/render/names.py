@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from consilium.core.code import concept
 from consilium.core.consultation import Consultation
+from consilium.council.pharmacogenetics import NAME
+from consilium.render.words import words
 
 if TYPE_CHECKING:
     from consilium.knowledge import Shelf
@@ -53,7 +55,7 @@ def title(specialist: str, titles: Mapping[str, str]) -> str:
 def titles_for(consultation: Consultation, shelf: Shelf, given: Mapping[str, str] | None) -> dict[str, str]:
     """Titles of a consultation's specialists: those given, else the condition that each answers for."""
     answered = {o.specialist: name(o.condition, shelf, consultation.language) for o in consultation.opinions}
-    return {**answered, **(given or {})}
+    return {NAME: words(consultation.language).say("pharmacogenetics"), **answered, **(given or {})}
 
 
 def plain(text: str) -> str:

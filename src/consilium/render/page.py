@@ -26,6 +26,7 @@ from consilium.council.quantity import unit as spelled
 from consilium.council.reference import Limits, reference
 from consilium.render import names, numbers
 from consilium.render.figure import scale, trend
+from consilium.render.genes import gene_lines
 from consilium.render.markdown import html
 from consilium.render.reasons import SHOWN, finding, label, reasons, when
 from consilium.render.results import Result, results
@@ -97,6 +98,7 @@ def page(
         "opinions": [_opinion(o, patient, shelf, speech, known) for o in consultation.opinions if o.abstained is None],
         "abstained": [o for o in consultation.opinions if o.abstained is not None],
         "critical": sum(a.urgency == "critical" for a in consultation.advice),
+        "genes": gene_lines(consultation, shelf),
         "results": [_result(r, shelf, speech, displays or {}) for r in measured[:RESULTS]],
         "results_more": max(0, len(measured) - RESULTS),
         "models": sorted({o.source for o in consultation.opinions if o.source}),

@@ -17,6 +17,7 @@ from consilium.core.advice import Advice
 from consilium.core.consultation import Consultation
 from consilium.core.opinion import Evidence, Opinion
 from consilium.core.points import Points
+from consilium.render.genes import gene_lines
 from consilium.render.names import name, plain, title, titles_for
 from consilium.render.numbers import day, interval, minute, natural, percent, span, total, weight
 from consilium.render.reasons import SHOWN, finding, label, reasons, when
@@ -88,6 +89,7 @@ def _parts(c: Consultation, shelf: Shelf, words: Words, limit: int | None, title
     silent = [(o.specialist, o.abstained) for o in c.opinions if o.abstained is not None]
     parts += _section(words.say("abstained"), [_line("○ ", title(who, titles), plain(why or "")) for who, why in silent])
     parts += _section(words.say("advice"), [Padding(_advice(a, words), (min(n, 1), 0, 0, 0)) for n, a in enumerate(c.advice)])
+    parts += _section(words.say("genes"), _genes(c, shelf, words))
     parts += _section(words.say("scores"), [_points(points, words) for points in c.scores])
     wanted = [
         _line(
@@ -190,6 +192,22 @@ def _points(points: Points, words: Words) -> RenderableType:
     head.append(total(points, words), style="bold cyan")
     cited = Text(plain(f"{words.say('source')}: {points.source.name} · {points.source.url}"), style="dim")
     return Padding(Group(head, Padding(Group(Text(plain(points.meaning)), grid, cited), (0, 0, 0, 3))), (0, 0, 1, 0))
+
+
+def _genes(c: Consultation, shelf: Shelf, words: Words) -> list[RenderableType]:
+    """Genes that something was said of; of the others how many there are."""
+    lines = gene_lines(c, shelf)
+    shown: list[RenderableType] = []
+    for line in lines:
+        if line.used:
+            facts = (
+                words.say("gene_seen", seen=line.seen) if line.seen else "",
+                day(line.time) if line.time else "",
+                words.say("gene_also", names=line.possible) if line.possible else "",
+            )
+            shown.append(_line("· ", plain(line.said), plain(" · ".join(fact for fact in facts if fact))))
+    rest = sum(not line.used for line in lines)
+    return [*shown, Text(words.say("genes_more", n=rest), style="dim")] if rest else shown
 
 
 def _advice(a: Advice, words: Words) -> RenderableType:

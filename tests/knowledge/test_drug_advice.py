@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from consilium.genomics.diplotype import Diplotype, Share, from_outside
-from consilium.genomics.drug_advice import drug_advice
+from consilium.core.gene import Share
+from consilium.genomics.diplotype import Diplotype, from_outside
+from consilium.knowledge.drug_advice import drug_advice
 from consilium.knowledge.pharmacogenes import pharmacogenes
 
 
@@ -39,3 +40,12 @@ def test_two_genes_are_read_together() -> None:
     genes = [from_outside(pharmacogenes()[g], d, "lab") for g, d in (("CYP2D6", "*4/*4"), ("CYP2C19", "*1/*1"))]
     amitriptyline = _of(drug_advice(genes), "amitriptyline")
     assert {a.guidance.action for a in amitriptyline} == {"avoid"} and amitriptyline[0].guidance.dose == (0.5, 0.5)
+
+
+def test_what_is_said_of_the_very_diplotype_silences_what_is_said_of_the_phenotype() -> None:
+    """DPWG asks nothing for warfarin at CYP2C9 *1/*2, although intermediate metabolisers in general start lower."""
+    found = drug_advice([from_outside(pharmacogenes()["CYP2C9"], "*1/*2", "lab")])
+    assert _of(found, "warfarin", "dpwg") == []
+    assert {a.guidance.action for a in _of(drug_advice([from_outside(pharmacogenes()["CYP2C9"], "*1/*3", "lab")]), "warfarin", "dpwg")} == {
+        "reduce"
+    }
