@@ -49,6 +49,7 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/abstention.py
 	$(BIN)/python benchmarks/recalibration.py
 	$(BIN)/python benchmarks/interval.py
+	$(BIN)/python benchmarks/label_errors.py
 
 # The documents are held against the program, then built into site/.
 docs: .venv/.dev

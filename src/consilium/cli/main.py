@@ -88,6 +88,14 @@ class Listing(StrEnum):
     json = "json"
 
 
+class Scale(StrEnum):
+    """Scales of labels."""
+
+    nominal = "nominal"
+    ordinal = "ordinal"
+    interval = "interval"
+
+
 class Language(StrEnum):
     """Languages of a consultation."""
 
@@ -452,21 +460,32 @@ def quality(
     json: Annotated[Path | None, typer.Option(help="Write everything found to this file.")] = None,
     language: Annotated[Language, typer.Option("--lang", help="Language of the page and the terminal.")] = Language.en,
     workers: Annotated[int, typer.Option(help="Processes; each holds one shard at a time.", min=1)] = 1,
+    labels: Annotated[
+        str, typer.Option(help="A specialist: look for wrong labels of its question too (trains its learner on folds).")
+    ] = "",
+    ratings: Annotated[Path | None, typer.Option(help="CSV item,annotator,label: say how far annotators agree, too.")] = None,
+    scale: Annotated[Scale, typer.Option(help="Scale of the labels in --ratings.")] = Scale.nominal,
 ) -> None:
-    """Say what is wrong with the data of a record: units, times, contradictions, gaps, duplicates.
+    """Say what is wrong with the data of a record: units, times, contradictions, gaps, duplicates; and with its labels.
 
-    Example: `consilium quality --record ward --html quality.html`
+    Example: `consilium quality --record ward --html quality.html`, or with `--labels heart_disease --ratings ratings.csv`
     """
     import consilium
-    from consilium.cli.show import doubted, over_shards
+    from consilium.cli.show import doubted, over_shards, working
     from consilium.knowledge import shelf
     from consilium.quality import quality as look
+    from consilium.quality.agreement import agreement, read_ratings
     from consilium.quality.form import json_bytes
     from consilium.quality.page import page
 
     chart = consilium.open_record(record)
     with over_shards(err, "looking") as progress:
         found = look(chart, workers=workers, progress=progress)
+    if ratings:
+        found = found.having(agreement(read_ratings(ratings), scale=scale.value))
+    if labels:
+        with working(err) as told:
+            found = found.having(verbs.label_quality(chart, labels, progress=told))
     if html:
         html.write_text(page(found, shelf(), language=language.value, displays=chart.descriptions()), encoding="utf-8")
     if json:

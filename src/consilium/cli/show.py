@@ -27,6 +27,7 @@ from consilium.intake import Progress as HowFar
 from consilium.intake import latest
 from consilium.quality import QualityReport, rules
 from consilium.quality.leak_report import LeakReport
+from consilium.quality.page import said
 from consilium.record import Record, Tables
 from consilium.specialists import Roster
 from consilium.specialists.drift import DriftReport
@@ -137,9 +138,9 @@ def doubted(console: Console, report: QualityReport, language: str) -> None:
         table.add_column(column, overflow="fold")
     colour = {"error": "red", "warning": "yellow", "note": "dim"}
     for f in report.findings:
-        often = f"{f.count:,} of {f.of:,}"
+        often = "\n".join([f"{f.count:,} of {f.of:,}", *said(f, language)])
         title = rules.checks()[f.check]["title"][language]
-        table.add_row(f"[{colour[f.severity]}]{f.severity}[/]", title, escape(f.code), often, escape(f.do[language]))
+        table.add_row(f"[{colour[f.severity]}]{f.severity}[/]", title, escape(f.code), escape(often), escape(f.do[language]))
     console.print(table)
     if not report.findings:
         console.print("Nothing was found that the checks look for.")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from consilium.core import Card
     from consilium.intake.genomes import GenomeOrder
+    from consilium.quality import Finding
     from consilium.quality.leak_report import LeakReport
     from consilium.record import Record, Tables, View
     from consilium.specialists import Roster
@@ -226,6 +227,26 @@ def specialist_folder(name: str | Path) -> Path:
     if own.is_file():
         return own.parent
     return own if (own / "card.yaml").is_file() else folder_of(str(name))
+
+
+def label_quality(record: Record, specialist: str, *, progress: Callable[[str], None] = lambda _: None) -> Finding:
+    """Look for wrong labels: answers to a specialist's question that its learner contradicts in patients it had not seen.
+
+    Parameters
+    ----------
+    record : Record
+    specialist : str
+        A specialist's name; its card says the question, the inputs, the learner and the folds.
+    progress : callable
+        Told what is being fitted.
+    """
+    need_training()
+    from consilium.specialists.card_file import read_card
+    from consilium.specialists.doubt import doubted_labels
+    from consilium.specialists.roster import folder_of
+
+    people = {subject: patient for patient, subject in record.patients()}
+    return doubted_labels(read_card(folder_of(specialist) / "card.yaml"), record.events(), people, progress)
 
 
 def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = None, despite_leaks: bool = False) -> Fitted:

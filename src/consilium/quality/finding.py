@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from consilium.core.errors import LawError
-from consilium.quality.rules import SEVERITIES
+from consilium.quality.rules import SEVERITIES, checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ class Finding:
         return self.count / self.of if self.of else 0.0
 
 
+def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings, worst first; within a severity by check, share and code."""
+    return tuple(sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), list(checks()).index(f.check), -f.share, f.code)))
+
+
 @dataclass(frozen=True, slots=True)
 class CodeProfile:
     """What one measurement looks like: how many have it, how it is distributed, and how many of its values are under suspicion.
@@ -114,6 +119,10 @@ class QualityReport:
     findings: tuple[Finding, ...]
     codes: tuple[CodeProfile, ...]
     refused: int
+
+    def having(self, *findings: Finding) -> QualityReport:
+        """This report with further findings among its own, in their places."""
+        return replace(self, findings=ranked((*self.findings, *findings)))
 
     def of(self, check: str) -> tuple[Finding, ...]:
         """The findings of one check."""

@@ -18,6 +18,8 @@ from consilium.quality.rules import SEVERITIES, checks
 from consilium.validation.plots import share_bar
 
 ROWS = 60
+LABELS = 20
+"""Doubtful labels that are listed on the page."""
 WIDTH, HEIGHT = 200, 34
 
 
@@ -61,7 +63,7 @@ def page(report: QualityReport, shelf: Shelf, *, language: str = "en", displays:
         checks=checks(),
         language=language,
         name=name,
-        facts=lambda finding: said(finding, words, language),
+        facts=lambda finding: said(finding, language),
         number=lambda n: f"{n:,}",
         percent=percent,
         plot=plot,
@@ -69,6 +71,7 @@ def page(report: QualityReport, shelf: Shelf, *, language: str = "en", displays:
         share_bar=share_bar,
         profiles=report.codes[:ROWS],
         more=max(0, len(report.codes) - ROWS),
+        most_labels=LABELS,
     )
     return html
 
@@ -88,9 +91,9 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if 0 < share < 1 else f"{100 * share:.0f} %"
 
 
-def said(finding: Finding, words: Mapping[str, Any], language: str) -> list[str]:
+def said(finding: Finding, language: str) -> list[str]:
     """What else was measured, in words."""
-    facts, told = finding.facts, words["facts"]
+    facts, told = finding.facts, _words()[language]["facts"]
     parts = []
     if "relation" in facts:
         parts.append(told["relation"].format(name=facts["name"][language]))
@@ -120,6 +123,15 @@ def said(finding: Finding, words: Mapping[str, Any], language: str) -> list[str]
         parts.append(told["psi"].format(psi=facts["psi"], ks=facts["ks"]))
     if facts.get("stage") == "refused at intake":
         parts.append(told["stage"])
+    if "missed" in facts:
+        rates = {key: percent(facts[key]) for key in ("missed", "overcalled")}
+        parts.append(told["labels"].format(**rates, learner=facts["learner"], auroc=facts["auroc"]))
+    if "alpha" in facts:
+        where = {"alpha": facts["alpha"], "low": facts["alpha_low"], "high": facts["alpha_high"]}
+        parts.append(told["alpha"].format(**where, scale=facts["scale"], annotators=facts["annotators"]))
+        if facts["fleiss"] is not None:
+            parts.append(told["fleiss"].format(kappa=facts["fleiss"]))
+        parts.append(told["cohen"].format(pairs="; ".join(f"{pair} {kappa}" for pair, kappa in list(facts["cohen"].items())[:3])))
     return parts
 
 

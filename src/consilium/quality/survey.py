@@ -19,12 +19,12 @@ from consilium.knowledge import Shelf, shelf
 from consilium.quality import bins, shape
 from consilium.quality.conformance import fault
 from consilium.quality.drift import drift, halves
-from consilium.quality.finding import CodeProfile, Example, Finding, QualityReport
+from consilium.quality.finding import CodeProfile, Example, Finding, QualityReport, ranked
 from consilium.quality.look import look
 from consilium.quality.persons import same_person
 from consilium.quality.refused import Refused, refused
 from consilium.quality.relations import relations
-from consilium.quality.rules import SEVERITIES, checks, examples, limits
+from consilium.quality.rules import checks, examples, limits
 from consilium.quality.tally import SEE, TALLY, added
 from consilium.quality.unit_mix import explained, mixed
 from consilium.record import Record, over_shards
@@ -78,14 +78,14 @@ def report(
         counted: pl.DataFrame = pl.from_arrow(shard)  # type: ignore[assignment]
         tally = added([tally, counted])
     judge = _Judge(tally, people, refused(rejects, shelf()), shelf())
-    findings = sorted(judge.gathered(), key=lambda f: (SEVERITIES.index(f.severity), list(checks()).index(f.check), -f.share, f.code))
+    findings = ranked(judge.gathered())
     return QualityReport(
         path,
         generation,
         committed,
         judge.total("patients", patients=True),
         judge.total("all"),
-        tuple(findings),
+        findings,
         tuple(judge.profiles(findings)),
         judge.refused.total,
     )
@@ -385,7 +385,7 @@ class _Judge:
         keys = sorted(self.keyed["value"].get((code, unit), {}))
         return [e for k in keys[: examples()] for e in self._see("value", code, f"{k} {unit}")[:1]]
 
-    def profiles(self, findings: list[Finding]) -> Iterator[CodeProfile]:
+    def profiles(self, findings: Iterable[Finding]) -> Iterator[CodeProfile]:
         suspect: dict[tuple[str, str], int] = defaultdict(int)
         for f in findings:
             if f.severity != "note" and f.code and f.facts.get("stage") != "refused at intake":
