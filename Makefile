@@ -50,6 +50,7 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/recalibration.py
 	$(BIN)/python benchmarks/interval.py
 	$(BIN)/python benchmarks/label_errors.py
+	$(BIN)/python benchmarks/fhir_ingest.py
 
 # The documents are held against the program, then built into site/.
 docs: .venv/.dev
