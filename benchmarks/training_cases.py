@@ -23,14 +23,13 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 def read(name: str, data: Path | None) -> Cases:
     """Cases of a specialist, from the folder of its data set or of a record that was made from it."""
-    with record_of(name, data) as record:
+    with record_of(folder_of(name), data) as record:
         return cases(read_card(folder_of(name) / "card.yaml"), pa.concat_tables(list(record.events())))
 
 
 @contextmanager
-def record_of(name: str, data: Path | None) -> Iterator[HasEvents]:
-    """A specialist's data set as a record."""
-    folder = folder_of(name)
+def record_of(folder: Path, data: Path | None) -> Iterator[HasEvents]:
+    """The data set of a specialist's folder as a record; a folder that is one already is opened as it is."""
     if data is not None and (data / MANIFEST).exists():
         yield open_record(data)
         return

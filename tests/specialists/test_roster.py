@@ -25,7 +25,7 @@ def standing(home):
 
 
 def test_ours_sit():
-    assert {s.name for s in roster().seated} == {"breast_mass", "heart_disease"}
+    assert {"breast_mass", "heart_disease", "icu_mortality"} <= {s.name for s in roster().seated}
     assert not roster().standing
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 from consilium.cli.verbs import example_ward
 from consilium.core.consultation import Absence
 from consilium.core.errors import LawError, RecordError
+from consilium.core.events import table
 from consilium.core.question import Criterion, Joined, Predicate, Question
 from consilium.council.phrase import phrases
 from consilium.intake import ingest
 from consilium.knowledge import shelf
-from consilium.record import Record, features
+from consilium.record import Record, features, subject_id, writing
 from consilium.specialists import roster
 from consilium.specialists.examine import examine
 from consilium.specialists.roster import Specialist
@@ -28,7 +30,21 @@ SEATED = roster().seated
 
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory) -> Record:
-    return ingest([example_ward()], tmp_path_factory.mktemp("score") / "ward")
+    """The example ward, and the examples of every seat beside it, so that each is asked about somebody it can answer for."""
+    folder = tmp_path_factory.mktemp("score") / "ward"
+    ingest([example_ward()], folder)
+    rows, people = [], {}
+    for specialist in SEATED:
+        for path in sorted((specialist.folder / "examples").glob("*.json")):
+            person = f"{specialist.name} {path.stem}"
+            people[subject_id(person)] = person
+            for number, event in enumerate(json.loads(path.read_text())["events"]):
+                time = datetime.fromisoformat(event["time"]) if "time" in event else None
+                own = {"subject_id": subject_id(person), "source_id": f"{person}/{number}", "time": time, "available": time}
+                rows.append({**event, **own})
+    with writing(folder) as writer:
+        writer.add(table(rows), people)
+        return writer.commit({})
 
 
 def _at_the_bedside(specialist: Specialist, record: Record, patient_id: str, as_of: datetime) -> tuple[object, ...]:
