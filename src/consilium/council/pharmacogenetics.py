@@ -23,6 +23,9 @@ AGAINST = ("avoid", "alternative")
 CERTAIN, RAISED = 0.995, 0.1
 """Above the first a genotype is not called uncertain; from the second on what is only possible is a warning."""
 
+LONG = 40
+"""Letters of a diplotype that are too many to be read beside its phenotype."""
+
 
 def gene_advice(chart: Chart, shelf: Shelf, phrases: Phrases) -> Iterable[Advice]:
     """One piece of advice for each drug and gene: what holds for the called genotype, and what may hold for another possible one."""
@@ -83,7 +86,9 @@ def gene_words(result: GeneResult, phrases: Phrases) -> str:
         return phrases.say("gene_not_called", gene=result.gene)
     means = phrases.name(result.phenotype_code, result.phenotype) if result.phenotype else ""
     score = "" if result.score is None else phrases.say("gene_score", score=f"{'≥ ' if result.at_least else ''}{result.score:g}")
-    parts = [f"{result.gene} {' | '.join(result.diplotypes[:3])}".strip(), means, score]
+    pairs = " | ".join(result.diplotypes[:3])
+    shown = "" if means and len(pairs) > LONG else pairs  # where an allele has no short name, the phenotype says it
+    parts = [f"{result.gene} {shown}".strip(), means, score]
     return phrases.say("comma").join(part for part in parts if part)
 
 
