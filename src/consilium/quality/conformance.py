@@ -22,6 +22,8 @@ def fault(code: str) -> str:
     --------
     >>> fault("LOINC//2524-7"), fault("LOINC//2524-8"), fault("CONDITION//SNOMED//44054007"), fault("LOINC//lactate")
     ('', 'code_digit', 'code_digit', 'code_format')
+    >>> fault("LOINC//LA33-6")
+    ''
     """
     parts = split(code)
     rule = vocabularies().get(parts.vocabulary)
@@ -29,6 +31,8 @@ def fault(code: str) -> str:
         return ""
     if not re.fullmatch(rule["pattern"], parts.code):
         return "code_format"
+    if not re.fullmatch(rule.get("digit_for", ".*"), parts.code):
+        return ""
     match rule.get("digit"):
         case "luhn":
             return "" if _luhn(re.sub(r"\D", "", parts.code)) else "code_digit"
