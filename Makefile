@@ -44,6 +44,8 @@ fit: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python benchmarks/accuracy.py --set wdbc
 	$(BIN)/python benchmarks/accuracy.py --set heart
+	$(BIN)/python benchmarks/accuracy.py --set nhamcs
+	$(BIN)/python benchmarks/accuracy.py --set diabetes130
 	$(BIN)/python benchmarks/consult.py
 	$(BIN)/python benchmarks/attribution.py
 	$(BIN)/python benchmarks/abstention.py

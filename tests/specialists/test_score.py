@@ -23,7 +23,7 @@ from consilium.record import Record, features, subject_id, writing
 from consilium.specialists import roster
 from consilium.specialists.examine import examine
 from consilium.specialists.roster import Specialist
-from consilium.specialists.score import COLUMNS, NOT_RAISED, OUTSIDE_TRAINING, UNLIKE_TRAINING, score
+from consilium.specialists.score import COLUMNS, LEFT_OUT, NOT_RAISED, OUTSIDE_TRAINING, UNLIKE_TRAINING, score
 
 SEATED = roster().seated
 
@@ -67,7 +67,9 @@ def test_a_record_is_scored_as_each_patient_is_at_the_bedside(specialist: Specia
     kinds = set()
     for row in rows.to_pylist():
         kind, probability, low, high = _at_the_bedside(specialist, ward, ids[row["subject_id"]], row["as_of"])
-        said = row["abstained"] if row["abstained"] in (None, NOT_RAISED) else "abstained"
+        # Who is left out by the question's criteria is not asked about at the bedside either.
+        silent = row["abstained"] in (NOT_RAISED, LEFT_OUT)
+        said = NOT_RAISED if silent else row["abstained"] and "abstained"
         assert (said or "answered") == kind
         kinds.add(kind)
         found = [row[key] for key in ("probability", "low", "high")]
