@@ -79,3 +79,20 @@ def test_there_and_back_through_json():
 def test_sets_without_a_whole_are_refused(cells):
     with pytest.raises(ModelError):
         Sets(0.9, cells)
+
+
+def test_weights_of_whole_numbers_are_patients_seen_so_often():
+    draw = np.random.default_rng(3)
+    score = draw.normal(size=900)
+    y = (score + draw.logistic(size=900) > 0).astype(int)
+    weight = draw.integers(0, 4, 900)
+    several = np.repeat(np.arange(900), weight)
+    groups = np.where(draw.random(900) < 0.5, "a", "b").astype(object)
+    one = fit_sets(score, y, {"g": groups}, weight=weight)
+    two = fit_sets(score[several], y[several], {"g": groups[several]})
+    for name, cell in two.cells.items():
+        # A patient who stands for several is one step of the ranking: the threshold is his, or that of the next more cautious one.
+        assert one.cells[name].no_until >= cell.no_until - 1e-12 and one.cells[name].yes_from <= cell.yes_from + 1e-12
+        assert abs(one.cells[name].no_until - cell.no_until) < 0.5
+    plain, ones = fit_sets(score, y, {"g": groups}), fit_sets(score, y, {"g": groups}, weight=np.ones(900))
+    assert plain == ones

@@ -13,7 +13,7 @@ from consilium.core.question import Question
 if TYPE_CHECKING:
     from consilium.core.report import Report
 
-__all__ = ["TAKES", "Bar", "Card", "Input", "Population", "Proof", "Question", "Series"]
+__all__ = ["TAKES", "Bar", "Card", "Input", "Population", "Proof", "Question", "Series", "Tuning"]
 
 CHANGES = ("", "up", "down", "either")
 TAKES = ("last", "first", "max", "min", "mean", "count", "age")
@@ -174,6 +174,21 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Tuning:
+    """How the seated learner's parameters are chosen anew inside each training part: by so many trials, each over so many folds of it.
+
+    No trials: the learner's defaults, and the card's `parameters`.
+    """
+
+    trials: int = 0
+    folds: int = 5
+
+    def __post_init__(self) -> None:
+        if self.trials < 0 or self.folds < 2:
+            raise CardError("Tuning needs trials and at least two folds", found=(self.trials, self.folds))
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """How good a report must be.
 
@@ -237,6 +252,7 @@ class Card:
     population: Population = field(default_factory=Population)
     proof: Proof = field(default_factory=Proof)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    tuning: Tuning = field(default_factory=Tuning)
     comparators: tuple[str, ...] = ()
     threshold: float | None = None
     """The risk from which one acts; groups are compared there."""
@@ -264,6 +280,10 @@ class Card:
                 )
         if not self.sources:
             raise CardError("A card needs sources", where=f"card {self.name}", do="cite the publication or data set it rests on")
+        if self.tuning.trials and self.parameters:
+            raise CardError("Parameters are either given or tuned", where=f"card {self.name}", found=dict(self.parameters))
+        if self.question.censor and (self.comparators or self.series):
+            raise CardError("A question about time takes neither scores nor series yet", where=f"card {self.name}")
         for text, value in (
             ("intended", self.intended),
             ("not_for", self.not_for),

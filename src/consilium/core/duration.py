@@ -12,24 +12,25 @@ _LENGTH = {
     "h": timedelta(hours=1),
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
+    "mo": timedelta(days=30.4375),
     "y": timedelta(days=365.25),
 }
 
 
 def duration(text: str) -> timedelta:
-    """Read a duration; a year is 365.25 days.
+    """Read a duration; a year is 365.25 days and a month a twelfth of it, as in UCUM.
 
     Raises
     ------
     TimeError
-        When the text is not a number followed by min, h, d, w or y.
+        When the text is not a number followed by min, h, d, w, mo or y.
 
     Examples
     --------
     >>> duration("24h")
     datetime.timedelta(days=1)
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(min|h|d|w|y)\s*", text)
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(min|h|d|w|mo|y)\s*", text)
     if match is None:
-        raise TimeError("A duration cannot be read", found=text, expected="a number and min, h, d, w or y, as in 24h")
+        raise TimeError("A duration cannot be read", found=text, expected="a number and min, h, d, w, mo or y, as in 24h")
     return float(match[1]) * _LENGTH[match[2]]

@@ -133,6 +133,12 @@ class Question:
         Who is kept; those who are not are counted under the first criterion that they fail.
     age : (float, float) or None
         Completed years at the moment of asking, both included.
+    censor : str
+        Makes the question one about time (how soon the label's event comes, and how likely by the end of the target window): the code,
+        predicate or `_RECORD_END` whose last event is the end of a patient's follow-up, where the event itself did not come. The
+        label is then a code or predicate that stands for the event; `of_text`, `positive_from`, `after` and `until` are not used.
+    competing : str
+        In a question about time, the code or predicate of another event after which this one can no longer come, or no longer counts.
     followed : bool
         Where the label is a predicate: leave out those whose record ends before the target window does without a positive label,
         since nobody knows what became of them.
@@ -151,6 +157,8 @@ class Question:
     criteria: tuple[Criterion, ...] = ()
     age: tuple[float, float] | None = None
     followed: bool = True
+    censor: str = ""
+    competing: str = ""
 
     def __post_init__(self) -> None:
         where = f"the question of {self.trigger}"
@@ -158,6 +166,15 @@ class Question:
             raise CardError("A question is asked at an unknown occurrence", where=where, found=self.occurrence, expected=OCCURRENCES)
         if self.delay < timedelta(0):
             raise CardError("A question is not asked before its trigger", where=where, found=str(self.delay))
+        if self.competing and not self.censor:
+            raise CardError("An event competes only in a question about time", where=where, do="say by `censor` what ends follow-up")
+        if self.censor and (self.of_text or self.positive_from is not None or self.after or self.until or self.target[0]):
+            raise CardError(
+                "A question about time counts from the moment of asking to an event",
+                where=where,
+                found=(dict(self.of_text), self.positive_from, self.after, self.until, str(self.target[0])),
+                expected="a label that is an event, and a target [0d, horizon]",
+            )
         reasons = [criterion.reason for criterion in self.criteria]
         if len(reasons) != len(set(reasons)):
             raise CardError("Two criteria share a reason", where=where, found=reasons)

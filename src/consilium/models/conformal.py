@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from consilium.core.errors import ModelError
-from consilium.models.calibration import checked
+from consilium.models.calibration import weighed
 
 LEVEL = 0.9
 LEAST = 50
@@ -106,7 +106,9 @@ class Sets:
         return cls(float(held["level"]), {name: Cell(*cell) for name, cell in held["cells"].items()})
 
 
-def fit_sets(log_odds: ArrayLike, y: ArrayLike, groups: Groups | None = None, level: float = LEVEL) -> Sets:
+def fit_sets(
+    log_odds: ArrayLike, y: ArrayLike, groups: Groups | None = None, level: float = LEVEL, weight: ArrayLike | None = None
+) -> Sets:
     """Conformal sets from calibrated out-of-fold log-odds (n,), labels (n,) of 0 and 1, and group labels by kind.
 
     Of m patients with the condition, `yes` is left out below the k-th lowest of their scores, `k = floor((1 - level) (m + 1))`
@@ -114,6 +116,8 @@ def fit_sets(log_odds: ArrayLike, y: ArrayLike, groups: Groups | None = None, le
     probability at least `level`. The labels' own thresholds make this true whatever the prevalence. A group needs 50 patients of
     a kind to have its own; the label `unknown` never has. The scores are of models that had not seen the patient, so coverage is
     that of cross-conformal prediction: at least `2 level - 1` in theory, near `level` in practice; the report measures it.
+    With `weight` (n,), how many patients each stands for as for `fit_calibration`, patients are counted by their weights; those whose
+    answer is not known have none.
 
     Raises
     ------
@@ -129,30 +133,35 @@ def fit_sets(log_odds: ArrayLike, y: ArrayLike, groups: Groups | None = None, le
     >>> sets.at([10.0, 52.0, 90.0]).tolist()
     [[True, False], [False, False], [False, True]]
     """
-    score, label = checked(log_odds, y)
-    cells = {WHOLE: _cell(score, label == 1, level, 0)}
+    score, label, of = weighed(log_odds, y, weight)
+    known = slice(None) if weight is None else np.asarray(weight) > 0
+    cells = {WHOLE: _cell(score, label == 1, of, level, 0)}
     for kind, named in (groups or {}).items():
-        labels = np.asarray(named, dtype=object)
+        labels = np.asarray(named, dtype=object)[known]
         for name in sorted(set(labels.tolist()), key=str):
             if name != "unknown":
                 rows = labels == name
-                cells[f"{kind}: {name}"] = _cell(score[rows], label[rows] == 1, level, LEAST)
+                cells[f"{kind}: {name}"] = _cell(score[rows], label[rows] == 1, of[rows], level, LEAST)
     return Sets(level, cells)
 
 
-def _cell(score: NDArray[np.float64], event: NDArray[np.bool_], level: float, least: int) -> Cell:
+def _cell(score: NDArray[np.float64], event: NDArray[np.bool_], of: NDArray[np.float64], level: float, least: int) -> Cell:
     return Cell(
-        _until(score[~event], level) if (n_no := int((~event).sum())) >= least else None,
-        -_until(-score[event], level) if (n_yes := int(event.sum())) >= least else None,
+        _until(score[~event], of[~event], level) if (n_no := int((~event).sum())) >= least else None,
+        -_until(-score[event], of[event], level) if (n_yes := int(event.sum())) >= least else None,
         n_no,
         n_yes,
     )
 
 
-def _until(score: NDArray[np.float64], level: float) -> float:
-    """The k-th highest score, from which a higher one is left out; everything stands where so few cannot leave anything out."""
-    place = int(np.floor((1 - level) * (len(score) + 1) + 1e-9))
-    return float(np.sort(score)[-place]) if place else _FAR
+def _until(score: NDArray[np.float64], of: NDArray[np.float64], level: float) -> float:
+    """The k-th highest score, from which a higher one is left out; everything stands where so few cannot leave anything out.
+
+    The new patient counts as one, so that k weighted patients are no more than `(1 - level) (sum of weights + 1)`.
+    """
+    order = np.argsort(-score, kind="stable")
+    place = int(np.searchsorted(np.cumsum(of[order]), (1 - level) * (of.sum() + 1) + 1e-9, side="right"))
+    return float(score[order[place - 1]]) if place else _FAR
 
 
 _FAR = 1e3  # JSON holds no infinity; no log-odds of a float32 probability come near this.

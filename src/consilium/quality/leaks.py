@@ -25,6 +25,7 @@ from consilium.quality.leak_split import split_findings
 from consilium.quality.leak_study import Study, prepare
 from consilium.quality.leak_zone import zone
 from consilium.record import Cohort, Fold, Record, View, cohort
+from consilium.record.cohort import EVENT
 
 _CHECKS = (clock, zone, label, future, cohort_findings, encoding, split_findings)
 
@@ -127,7 +128,7 @@ def leak_reasons(
         As in `check_time`.
     """
     whole = events if isinstance(events, pa.Table) else pa.concat_tables(list(events))
-    report = check_time(whole, card, (cases.features.rows, cases.y), splits, descriptions=descriptions)
+    report = check_time(whole, card, (cases.features.rows, np.asarray(cases.y) == EVENT), splits, descriptions=descriptions)
     return tuple(f"{f.kind} in {f.where}: {f.detail}. {f.do()}" for f in report.findings)
 
 
@@ -151,7 +152,9 @@ def _asked(events: pa.Table, card: Card | None, asked: Any, notes: list[str]) ->
         except CardError as error:
             notes.append(f"Nobody could be asked: {error}")
             return (), np.zeros(0, dtype=np.int8)
-    rows, labels = (asked.rows, asked.labels) if isinstance(asked, Cohort) else asked
+    if isinstance(asked, Cohort):
+        asked = asked.rows, asked.labels if asked.days is None else asked.labels == EVENT
+    rows, labels = asked
     return tuple((int(s), at) for s, at in rows), np.asarray(labels, dtype=np.int8)
 
 

@@ -15,6 +15,7 @@ from consilium.core.errors import LawError
 from consilium.core.events import SCHEMA
 from consilium.core.question import Question
 from consilium.record.features import features
+from consilium.record.known import NEVER
 from consilium.record.realise import KEPT, Realised, realise
 from consilium.record.task_of import ASKED, LABEL, SAID, TARGET, TOLD, by_count, task_of
 
@@ -25,6 +26,10 @@ UNLISTED = "a label in the target window that the question does not list"
 NO_AGE = "age at the moment of asking is not known"
 OTHER_AGE = "age at the moment of asking is outside the question's"
 CENSORED = "the record ends before the target window does"
+NOT_FOLLOWED = "neither the event nor the end of follow-up is in the record after the moment of asking"
+EVENT, COMPETING, LOST = 1, 2, 0
+"""How follow-up ended in a question about time: with the event, with another that competes with it, or without either."""
+_DAY = 86_400_000_000
 
 _AGE = Input("age", ("MEDS_BIRTH",), "a", "age")
 
@@ -38,17 +43,22 @@ class Cohort:
     rows : tuple of (int, datetime), length n
         Subject and moment of asking, by subject and time; a subject is asked once, unless the question is asked at every trigger.
     labels : int8 array of shape (n,)
-        The truth, 0 or 1.
+        The truth, 0 or 1; in a question about time how follow-up ended: `EVENT`, `COMPETING` or `LOST`, whenever that was.
     excluded : mapping of str to int
         Triggers left out, by the first reason that applied; and subjects without any moment of asking, by reason. With `rows`
         they are all moments of asking and all subjects without one.
+    days : float64 array of shape (n,), optional
+        In a question about time, days from the moment of asking to the end of follow-up; above 0.
     """
 
     rows: tuple[tuple[int, datetime], ...]
     labels: NDArray[np.int8]
     excluded: Mapping[str, int]
+    days: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
+        if self.days is not None and self.days.shape != self.labels.shape:
+            raise LawError("A cohort has one time of follow-up a row", found=self.days.shape, expected=self.labels.shape)
         if self.labels.shape != (len(self.rows),):
             raise LawError("A cohort has one label a row", found=self.labels.shape, expected=(len(self.rows),))
 
@@ -58,7 +68,8 @@ def cohort(events: pa.Table, question: Question) -> Cohort:
 
     The moment of asking is when a trigger event had happened and was known, and the question's delay after that. The truth is
     looked for in the target window, by the time at which it happened (whenever it became known). A coded or numeric label is
-    positive when any in the window is positive; a predicate is, when it is met there at all.
+    positive when any in the window is positive; a predicate is, when it is met there at all. A question about time (`censor`) has an
+    answer for everybody who was followed at all: how long, and how that ended.
 
     Parameters
     ----------
@@ -98,11 +109,11 @@ def cohort(events: pa.Table, question: Question) -> Cohort:
     _out(reasons, _aged(events, question, asked, np.flatnonzero(found.failed == KEPT)))
     _out(reasons, _unanswered(found, question))
     kept = np.flatnonzero(reasons == "")
-    positive = (found.counts[TARGET, LABEL][kept] > 0).astype(np.int8)
+    truth, days = _followed(found, question, kept) if question.censor else ((found.counts[TARGET, LABEL][kept] > 0).astype(np.int8), None)
     why, number = np.unique(reasons[reasons != ""].astype(str), return_counts=True)
     never = {NOT_ASKED: found.untriggered - found.undated, NO_MOMENT: found.undated}
     excluded = {**{reason: n for reason, n in never.items() if n}, **dict(zip(why.tolist(), number.tolist(), strict=True))}
-    return Cohort(tuple(asked[k] for k in kept), positive, excluded)
+    return Cohort(tuple(asked[k] for k in kept), truth, excluded, days)
 
 
 def asked(events: pa.Table, question: Question) -> tuple[tuple[int, datetime], ...]:
@@ -141,7 +152,8 @@ def together(cohorts: Iterable[Cohort]) -> Cohort:
     for part in parts:
         for reason, number in part.excluded.items():
             excluded[reason] = excluded.get(reason, 0) + number
-    return Cohort(tuple(rows[k] for k in by), labels[by], excluded)
+    timed = [part.days for part in parts if part.days is not None]
+    return Cohort(tuple(rows[k] for k in by), labels[by], excluded, np.concatenate(timed)[by] if timed else None)
 
 
 def _out(reasons: NDArray[np.object_], more: Mapping[str, NDArray[np.bool_]]) -> None:
@@ -159,7 +171,20 @@ def _aged(events: pa.Table, question: Question, asked: list[tuple[int, datetime]
     return {NO_AGE: np.isnan(years), OTHER_AGE: ~((years >= low) & (years <= high))}
 
 
+def _followed(found: Realised, question: Question, rows: NDArray[np.int64]) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """How follow-up ended, and after how many days. Where both events fall on one moment it is the one that was asked about."""
+    own = found.outcomes[question.label][rows]
+    rival = found.outcomes[question.competing][rows] if question.competing else np.full(len(rows), NEVER)
+    first = np.minimum(own, rival)
+    came = first != NEVER
+    ended = np.where(came, np.where(own <= rival, EVENT, COMPETING), LOST).astype(np.int8)
+    last = np.where(came, first, found.outcomes[question.censor][rows])
+    return ended, (last - found.place[ASKED][rows]) / _DAY
+
+
 def _unanswered(found: Realised, question: Question) -> dict[str, NDArray[np.bool_]]:
+    if question.censor:
+        return {NOT_FOLLOWED: np.min(list(found.outcomes.values()), axis=0) == NEVER}
     if by_count(question):
         late = found.last < found.place[f"{TARGET}.end"]
         return {CENSORED: late & (found.counts[TARGET, LABEL] == 0)} if question.followed else {}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from consilium.core.errors import LawError
 from consilium.core.question import Predicate
+from consilium.record.known import NEVER
 from consilium.record.moments import Moments, moments, without_time
 from consilium.record.task import TRIGGER, Edge, Task, edge, order
 from consilium.record.timeline import Ints, Timeline, between, distinct, nearest, off_axis, on_axis, timeline
@@ -40,6 +41,8 @@ class Realised:
         Time of every edge.
     last : int64 array of shape (m,)
         The last moment of the subject's record.
+    outcomes : mapping of str to int64 array of shape (m,)
+        Time of the first (or last) moment of a predicate after the moment of asking, `NEVER` where there is none.
     untriggered, undated : int
         Subjects without any trigger; of those, with one whose time is not known.
     """
@@ -52,6 +55,7 @@ class Realised:
     counts: Mapping[tuple[str, str], Ints]
     place: Mapping[str, Ints]
     last: Ints
+    outcomes: Mapping[str, Ints]
     untriggered: int
     undated: int
 
@@ -121,9 +125,17 @@ def _realise(line: Timeline, task: Task) -> Realised:
                 fails |= number > most
         failed[(failed == KEPT) & fails] = len(reasons)
         reasons.append(window.reason or name)
+    asked = place[task.asked]
+    outcomes = {}
+    for name, latest in task.outcomes.items():
+        begin = on_axis(line, owner, np.full(len(asked), NEVER) if latest else asked)
+        found, there = nearest(of(name), begin, back=latest, strict=True)
+        whose, time = off_axis(line, found)
+        outcomes[name] = np.where(there & (whose == owner) & (time > asked), time, NEVER)
     subject = line.subjects[owner]
     untriggered = len(triggered) - int(triggered.sum())
-    return Realised(subject, trigger, place[task.asked], failed, tuple(reasons), counts, place, line.last[owner], untriggered, undated)
+    last = line.last[owner]
+    return Realised(subject, trigger, asked, failed, tuple(reasons), counts, place, last, outcomes, untriggered, undated)
 
 
 def _placed(line: Timeline, of: Moments, where: Edge, owner: Ints, root: Ints) -> tuple[Ints, NDArray[np.bool_]]:
@@ -144,6 +156,7 @@ def _together(parts: list[Realised]) -> Realised:
         reasons=one.reasons,
         counts={key: np.concatenate([p.counts[key] for p in parts]) for key in one.counts},
         place={key: np.concatenate([p.place[key] for p in parts]) for key in one.place},
+        outcomes={key: np.concatenate([p.outcomes[key] for p in parts]) for key in one.outcomes},
         untriggered=sum(p.untriggered for p in parts),
         undated=sum(p.undated for p in parts),
     )

@@ -84,6 +84,8 @@ class Task:
         Predicates that an undated event of the subject must meet.
     first : bool
         Only a subject's first trigger.
+    outcomes : mapping of str to bool
+        Predicates whose first (or, where True, last) moment after the moment of asking is wanted.
     """
 
     predicates: Mapping[str, Predicate | Joined]
@@ -93,6 +95,7 @@ class Task:
     label: tuple[str, str] | None = None
     static: tuple[str, ...] = ()
     first: bool = False
+    outcomes: Mapping[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _order(_joins(self), "the predicates")
@@ -101,7 +104,7 @@ class Task:
             raise CardError("The moment of asking is no place of the task", found=self.asked, expected=sorted(places))
         if self.label and self.label[0] not in self.windows:
             raise CardError("The label's window is not in the task", found=self.label[0], expected=sorted(self.windows))
-        used = {self.trigger, *self.static, *(() if self.label is None else (self.label[1],))}
+        used = {self.trigger, *self.outcomes, *self.static, *(() if self.label is None else (self.label[1],))}
         for name, window in self.windows.items():
             used |= {window.start.event, window.end.event, *window.has}
             for predicate, (least, most) in window.has.items():

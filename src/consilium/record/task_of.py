@@ -27,7 +27,15 @@ def task_of(question: Question) -> Task:
         When it does not say what a positive label is, or looks for the truth before the moment of asking.
     """
     _answerable(question)
-    events = {question.trigger, question.label, question.after, question.until, *(c.event for c in question.criteria)}
+    events = {
+        question.trigger,
+        question.label,
+        question.after,
+        question.until,
+        question.censor,
+        question.competing,
+        *(c.event for c in question.criteria),
+    }
     codes = events - {*question.predicates, *SPECIAL, ""}
     happened: dict[str, Predicate | Joined] = {**{code: Predicate((code,)) for code in codes}, **question.predicates}
     known = {name + _KNOWN: _known(predicate) for name, predicate in happened.items()}
@@ -53,11 +61,16 @@ def task_of(question: Question) -> Task:
         ASKED,
         (TARGET, LABEL),
         first=question.occurrence == "first",
+        outcomes={
+            name: name == question.censor for name in (question.label, question.competing, question.censor) if name and question.censor
+        },
     )
 
 
 def by_count(question: Question) -> bool:
-    """Whether the label is a predicate, positive when it is met at all, and not a code that says yes or no."""
+    """Whether the label is an event, positive when it comes at all, and not a code that says yes or no."""
+    if question.censor:
+        return True
     return question.label in question.predicates and not question.of_text and question.positive_from is None
 
 

@@ -23,7 +23,7 @@ from consilium.models.odds import probability_of
 from consilium.models.onnx import Onnx, Reading
 from consilium.record import folds
 from consilium.specialists.card_file import read_card
-from consilium.specialists.cases import Cases, bedside_groups, cases, some
+from consilium.specialists.cases import Cases, bedside_groups, cases, some, yes_or_no
 from consilium.specialists.dossier import STATEMENTS, gather, keep_reference, write_dossier
 from consilium.specialists.fit import Fitted, seal_trained, write
 from consilium.specialists.prove import SEED, Trained, assemble
@@ -76,7 +76,7 @@ def adopt(
         raise CardError("The card of a model made elsewhere says so", where=str(card_file), found=card.learner, expected=expected)
     foreign = Onnx(model, [i.name for i in card.inputs], [i.required for i in card.inputs], reading)
     whole = pa.concat_tables(list(events))
-    found = _complete(card, cases(card, whole))
+    found = _complete(card, yes_or_no(cases(card, whole), "adopt a model"))
     if undated:
         found = replace(found, period=undated)
     foreign.settle(found.features.X)

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from consilium.core.card import Bar, Card, Input, Population, Proof, Series
+from consilium.core.card import Bar, Card, Input, Population, Proof, Series, Tuning
 from consilium.core.duration import duration
 from consilium.core.errors import CardError, NotFoundError
 from consilium.knowledge import shelf
@@ -28,6 +28,7 @@ CARD = {
     "inputs",
     "learner",
     "parameters",
+    "tuning",
     "series",
     "compare",
     "comparators",
@@ -84,6 +85,7 @@ def read_card(path: Path, *, anywhere: bool = False) -> Card:
             why=raw["why"],
             proof=_proof(raw.get("proof", {}), path),
             parameters=dict(raw.get("parameters", {})),
+            tuning=Tuning(**raw.get("tuning", {})),
             comparators=_comparators(raw.get("comparators", ()), path),
             bar=_bar(raw["bar"], path),
             sources=tuple(raw["sources"]),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 
 from consilium.core.card import Card, Input
 from consilium.core.code import BIRTH, FEMALE, MALE
-from consilium.core.errors import InputError
+from consilium.core.errors import CardError, InputError
 from consilium.core.features import Features
 from consilium.knowledge import shelf
 from consilium.record import cohort, features, subject_id
 from consilium.specialists.bedside import tally
 from consilium.specialists.sight import sight
+from consilium.specialists.truth import Truth
 
+YEAR = 365.25
+"""Days."""
+NOT_SO_LONG = "not followed to the horizon, so that the answer is not known"
 AGE_BANDS = (0, 18, 40, 50, 60, 70, 151)
 _AGE = Input("age", (BIRTH,), "a", "age")
 _MALE = Input("male", (MALE, FEMALE), "1", of_code={MALE: 1.0, FEMALE: 0.0})
@@ -36,7 +40,7 @@ class Cases:
     features : Features of shape (n, p)
         The card's inputs at each patient's moment of asking.
     y : int8 array of shape (n,)
-        The truth, 0 or 1.
+        The truth, 0 or 1; in a question about time how follow-up ended, as in `Cohort`.
     subjects : int64 array of shape (n,)
         Patient of each row; where the proof names a code of the person, who that is.
     groups : mapping of str to object array of shape (n,)
@@ -49,6 +53,10 @@ class Cases:
         sha256 over features, truth and patients.
     comparators : mapping of str to float64 array of shape (n, 2)
         Least and greatest points of the card's comparators; NaN where fewer of the score's items are known than it needs.
+    years : float64 array of shape (n,), optional
+        In a question about time, how long each was followed.
+    horizon, competing : float, str
+        In a question about time, the years by which the event is asked about, and the code of what competes with it.
     """
 
     features: Features
@@ -59,6 +67,14 @@ class Cases:
     period: str
     fingerprint: str
     comparators: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    years: NDArray[np.float64] | None = None
+    horizon: float = 0.0
+    competing: str = ""
+
+    @property
+    def truth(self) -> Truth:
+        """What became of the patients."""
+        return Truth(self.y, self.years, self.horizon, self.competing)
 
 
 def cases(card: Card, events: pa.Table) -> Cases:
@@ -71,11 +87,11 @@ def cases(card: Card, events: pa.Table) -> Cases:
     """
     found = cohort(events, card.question)
     y = np.asarray(found.labels, dtype=np.int8)
-    if not 0 < y.sum() < len(y):
+    if not 0 < (y == 1).sum() < len(y):
         raise InputError(
             "The record does not hold patients with and without the condition",
             where=f"the question of {card.name}",
-            found=f"{int(y.sum())} of {len(y)} positive, left out: {dict(found.excluded)}",
+            found=f"{int((y == 1).sum())} of {len(y)} positive, left out: {dict(found.excluded)}",
             do=f"check that the record carries {card.question.trigger} and {card.question.label}",
         )
     matrix = sight(card, events, found.rows)
@@ -93,7 +109,11 @@ def cases(card: Card, events: pa.Table) -> Cases:
         alone = zip(persons, subjects.tolist(), strict=True)
         subjects = np.array([own if person == "unknown" else subject_id(str(person)) for person, own in alone], dtype=np.int64)
     scores = {name: _scored(name, events, found.rows) for name in card.comparators}
-    return Cases(matrix, y, subjects, groups, found.excluded, _period(found.rows), _fingerprint(subjects, matrix.X, y), scores)
+    years = None if found.days is None else found.days / YEAR
+    mark = _fingerprint(subjects, matrix.X, y, *([] if years is None else [years]))
+    horizon = 0.0 if years is None else card.question.target[1] / timedelta(days=YEAR)
+    period = _period(found.rows)
+    return Cases(matrix, y, subjects, groups, found.excluded, period, mark, scores, years, horizon, card.question.competing)
 
 
 def some(found: Cases, rows: NDArray[np.intp]) -> Cases:
@@ -109,7 +129,39 @@ def some(found: Cases, rows: NDArray[np.intp]) -> Cases:
     y, subjects = found.y[rows], found.subjects[rows]
     groups = {kind: labels[rows] for kind, labels in found.groups.items()}
     scores = {name: both[rows] for name, both in found.comparators.items()}
-    return Cases(part, y, subjects, groups, {}, _period(part.rows), _fingerprint(subjects, part.X, y), scores)
+    years = None if found.years is None else found.years[rows]
+    mark = _fingerprint(subjects, part.X, y, *([] if years is None else [years]))
+    return Cases(part, y, subjects, groups, {}, _period(part.rows), mark, scores, years, found.horizon, found.competing)
+
+
+def answered(found: Cases) -> tuple[Cases, NDArray[np.intp]]:
+    """The cases whose answer is known, as yes or no, and their positions: in a question about time, those known at the horizon.
+
+    Those not followed so long are counted among the excluded. Without them, and without the weights that stand for them, shares are
+    of the patients shown alone: where many were not followed, they hold too many events.
+    """
+    rows = np.arange(len(found.y))
+    if found.years is None:
+        return found, rows
+    answer, weight = found.truth.answer
+    assert weight is not None
+    rows = np.flatnonzero(weight > 0)
+    known = some(replace(found, y=answer), rows)
+    excluded = {**found.excluded, NOT_SO_LONG: len(answer) - len(rows)}
+    return replace(known, years=None, horizon=0.0, competing="", period=found.period, excluded=excluded), rows
+
+
+def yes_or_no(found: Cases, act: str) -> Cases:
+    """The cases themselves, of a question that is answered yes or no.
+
+    Raises
+    ------
+    CardError
+        When the question is about time, which the act does not know how to ask.
+    """
+    if found.years is not None:
+        raise CardError(f"A question about time cannot be used to {act}", do="use a question that is answered yes or no")
+    return found
 
 
 def _scored(name: str, events: pa.Table, rows: Sequence[tuple[int, datetime]]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from consilium.core.card import Card
 from consilium.quality import Finding
 from consilium.quality.labels import doubtful_labels
-from consilium.specialists.cases import cases
+from consilium.specialists.cases import cases, yes_or_no
 from consilium.specialists.prove import prove
 
 
@@ -34,7 +34,7 @@ def doubted_labels(
     InputError
         When the record does not answer the question, or holds too few answers of one kind.
     """
-    found = cases(card, pa.concat_tables(list(events)))
+    found = yes_or_no(cases(card, pa.concat_tables(list(events))), "doubt labels")
     proof = prove(card, found, (card.learner,), progress)
     names = [patients.get(int(subject), str(subject)) for subject in found.subjects]
     return doubtful_labels(found.y, proof.probabilities[card.learner], names, card.question.label, card.learner)

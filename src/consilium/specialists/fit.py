@@ -18,13 +18,15 @@ from consilium.core.report import Development, LearnerResult, Report
 from consilium.models import learner
 from consilium.models.familiarity import fit_familiarity
 from consilium.models.grid import Grid
+from consilium.models.hazard import Hazards
 from consilium.models.prototypes import Prototypes, fit_prototypes
 from consilium.models.seal import seal, seal_stream
 from consilium.models.served import ServedModel
 from consilium.models.uncertainty import fit_intervals
 from consilium.quality.leaks import leak_reasons
 from consilium.record import folds
-from consilium.specialists.cases import Cases, bedside_groups, cases
+from consilium.record.cohort import EVENT
+from consilium.specialists.cases import Cases, answered, bedside_groups, cases
 from consilium.specialists.dossier import gather, keep_reference, write_dossier
 from consilium.specialists.prove import (
     INNER_FOLDS,
@@ -44,7 +46,7 @@ from consilium.specialists.roster import MODEL, PAGE, REPORT, STREAM, TREE
 from consilium.specialists.scrutiny import scrutinised, scrutiny
 from consilium.specialists.sight import grid, reads_series
 from consilium.specialists.sight import names as columns
-from consilium.validation import learner_result, measure, page, write_report
+from consilium.validation import page, write_report
 
 if TYPE_CHECKING:
     from consilium.models.series import SeriesLearner
@@ -124,7 +126,8 @@ def fit_and_prove(
     Where the proof holds patients out, learners are compared and the model is sealed without them; then they are shown to it, once.
     `limits` is what the reader must know of the data; `undated` why they carry no dates, when the moments of asking are assumed;
     `home` the specialist's folder, where the author's statements lie (by default `into`); `descriptions` and `despite_leaks` as in `fit`.
-    `tree.svg` is the comparison's decision tree, trained on the patients the model was: not what speaks, but what people like to see.
+    `tree.svg` is the comparison's decision tree, trained on the patients the model was: not what speaks, but what people like to see;
+    a question about time has none.
     """
     whole = _whole(events)
     found = cases(card, whole)
@@ -140,7 +143,7 @@ def fit_and_prove(
     if held is None:
         proven = report(card, learned, proof, fitted.model.sha256, data, limits)
     else:
-        made = Development(len(learned.y), int(learned.y.sum()), learned.period, learned.fingerprint, proof.words)
+        made = Development(len(learned.y), learned.truth.events, learned.period, learned.fingerprint, proof.words)
         # The exclusions were counted before the patients were parted, so they are of the whole.
         held = replace(held, excluded=found.excluded)
         proven = _held_against(fitted, held, proof.results, held_out_words(card), data, limits, made)
@@ -149,21 +152,27 @@ def fit_and_prove(
     out_of_fold = proof.probabilities[card.learner]
     seen, unseen = seated_view(card, learned), None if held is None else seated_view(card, held)
     shown, p = (seen, out_of_fold) if unseen is None else (unseen, fitted.model.probability(unseen.features.X))
-    keep_reference(card, shown, p, proven.model_sha256, into)
+    shown, rows = answered(shown)
+    keep_reference(card, shown, p[rows], proven.model_sha256, into)
+    looked = seated_view(card, found)
+    looked = replace(looked, y=(looked.y == EVENT).astype(np.int8), years=None)
+    seen, rest = answered(seen)
     facts = gather(
         card,
         proven,
         shown,
-        p,
+        p[rows],
         whole,
         study="development",
         dated=not undated,
         splits=splits(card, found),
-        looked=seated_view(card, found),
-        made=(seen, out_of_fold),
+        looked=looked,
+        made=(seen, out_of_fold[rest]),
         home=home or into,
     )
     write_dossier(facts, into)
+    if learned.years is not None:
+        return fitted, proven
     names, units = (every[: len(card.inputs)] for every in (learned.features.names, learned.features.units))
     tree = learner("tree").fit(seen_by("tree", card, learned.features.X)[0], learned.y)
     (into / TREE).write_text(tree.draw(names, units), encoding="utf-8")
@@ -206,7 +215,10 @@ def validate(
     if into:
         write(proven, card, into)
         p = fitted.model.probability(found.features.X)
-        facts = gather(card, proven, found, p, whole, study="evaluation", dated=not undated, home=fitted.folder, developed_on=fitted.data)
+        found, rows = answered(found)
+        facts = gather(
+            card, proven, found, p[rows], whole, study="evaluation", dated=not undated, home=fitted.folder, developed_on=fitted.data
+        )
         write_dossier(facts, into)
     return proven
 
@@ -233,9 +245,9 @@ def _held_against(
     p = fitted.model.probability(found.features.X)
     seconds = time.perf_counter() - started
     groups = {kind: found.groups[kind].tolist() for kind in fitted.card.proof.subgroups if kind in found.groups}
-    comparisons = comparisons or (learner_result(fitted.card.learner, found.y, p, seconds),)
-    measures = measure(found.y, p, groups=groups, seed=SEED)
-    draft = assemble(fitted.card, found, p, measures, comparisons, words, fitted.model.sha256, data, limits, development)
+    comparisons = comparisons or (found.truth.result(fitted.card.learner, p, seconds),)
+    measures, survival = found.truth.measured(p, groups, SEED)
+    draft = assemble(fitted.card, found, p, measures, comparisons, words, fitted.model.sha256, data, limits, development, survival)
     return scrutinised(draft, found, *scrutiny(fitted.model, found))
 
 
@@ -260,7 +272,8 @@ def _fit(
     card: Card, found: Cases, into: Path, data: str, leaks: tuple[str, ...], progress: Callable[[str], None] = lambda _: None
 ) -> Fitted:
     X, shape = seen_by(card.learner, card, found.features.X)
-    trained = train(card.learner, X, found.y, found.subjects, {**shape, **card.parameters}, bedside_groups(found.groups), progress)
+    parameters, groups = {**shape, **card.parameters}, bedside_groups(found.groups)
+    trained = train(card.learner, X, found.truth, found.subjects, parameters, groups, progress, card.tuning)
     return seal_trained(card, found, trained, into, data, leaks)
 
 
@@ -270,10 +283,13 @@ def seal_trained(card: Card, found: Cases, trained: Trained, into: Path, data: s
     into.mkdir(parents=True, exist_ok=True)
     path = into / MODEL
     scored = trained.calibration.apply(trained.out_of_fold)
-    interval = fit_intervals(scored, found.y)
+    answer, weight = found.truth.answer
+    interval = fit_intervals(scored, answer, weight)
     # What is usual together is a table of all columns with all others: too many where the columns are a series' cells.
-    parts = folds(found.y, INNER_FOLDS, seed=SEED + 2, subjects=found.subjects)
+    parts = folds(answer, INNER_FOLDS, seed=SEED + 2, subjects=found.subjects)
     familiarity = None if reads_series(card) else fit_familiarity(X, parts)
+
+    course = {"course": trained.learner.course()} if isinstance(trained.learner, Hazards) else {}
 
     def sealed(extra: dict[str, object], prototypes: Prototypes | None = None) -> ServedModel:
         seal(
@@ -289,7 +305,7 @@ def seal_trained(card: Card, found: Cases, trained: Trained, into: Path, data: s
             sets=trained.sets,
             familiarity=familiarity,
             prototypes=prototypes,
-            extra=extra,
+            extra={**course, **extra},
             grid=grid(card) if reads_series(card) else None,
         )
         return ServedModel.load(path)
@@ -297,8 +313,11 @@ def seal_trained(card: Card, found: Cases, trained: Trained, into: Path, data: s
     # What to measure next is ranked by how much each input moves the answer; that is known only of a sealed model.
     asked = X if len(X) <= WEIGHED else X[np.sort(np.random.default_rng(SEED).choice(len(X), WEIGHED, replace=False))]
     weights = sealed({}).attribute(asked).weights
-    one_each = _one_row_each(found.subjects)
-    prototypes = fit_prototypes(X[one_each], found.y[one_each], np.abs(weights).mean(axis=0))
+    prototypes = None
+    if found.years is None:
+        # How similar patients fared is a share, in which those not followed to a horizon have no part.
+        one_each = _one_row_each(found.subjects)
+        prototypes = fit_prototypes(X[one_each], found.y[one_each], np.abs(weights).mean(axis=0))
     despite = {"leaks": list(leaks)} if leaks else {}
     importance = _importance(card, weights)
     model = sealed({"importance": importance, "data": data, "fingerprint": found.fingerprint, **despite}, prototypes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.core.card import Card
+from consilium.core.card import Card, Tuning
 from consilium.core.features import Features
-from consilium.core.report import ComparatorResult, Development, Faithfulness, LearnerResult, Report
-from consilium.models import LEARNERS, MOST_ROWS, SERIES_LEARNERS, learner
+from consilium.core.report import ComparatorResult, Development, Faithfulness, LearnerResult, Report, SurvivalProof
+from consilium.models import HAZARDS, LEARNERS, MOST_ROWS, SERIES_LEARNERS
 from consilium.models.calibration import Calibration, fit_calibration
 from consilium.models.conformal import Sets, fit_sets
 from consilium.models.odds import probability_of
@@ -23,26 +23,32 @@ from consilium.record import Fold, drawn, folds, forward, held_out, site_folds
 from consilium.specialists.cases import Cases, bedside_groups, some
 from consilium.specialists.scrutiny import FAITHFUL_ROWS, a_few, faithfulness, reasons_of, scrutinised
 from consilium.specialists.sight import grid
-from consilium.validation import Measures, auroc, auroc_difference, learner_result, measure, missing_share
+from consilium.specialists.truth import Truth
+from consilium.specialists.tune import tuned
+from consilium.validation import Measures, auroc, auroc_difference, missing_share
 
 if TYPE_CHECKING:
     from consilium.models.estimator import Estimator
+    from consilium.models.hazard import Hazards
     from consilium.models.onnx import Onnx
 
 INNER_FOLDS = 5
 SERIES_INNER_FOLDS = 2
 SEED = 20260101
+MADE_WITH = ("numpy", "scikit-learn", "lightgbm", "interpret-core")
+MADE_WITH_TIME = ("numpy", "scikit-learn", "lightgbm", "lifelines", "torch")
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A fitted learner, its calibration and conformal sets fitted apart, and the out-of-fold log-odds they were fitted on."""
+    """A fitted learner, its calibration and conformal sets fitted apart, the out-of-fold log-odds for both, and its parameters."""
 
-    learner: Estimator | Onnx
+    learner: Estimator | Hazards | Onnx
     calibration: Calibration
     out_of_fold: NDArray[np.float64]
     sets: Sets
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,12 @@ class Proof:
 def train(
     name: str,
     X: NDArray[np.float32],
-    y: NDArray[np.int8],
+    y: NDArray[np.int8] | Truth,
     subjects: NDArray[np.int64] | None = None,
     parameters: Mapping[str, Any] | None = None,
     groups: Mapping[str, NDArray[np.object_]] | None = None,
     progress: Progress = lambda _: None,
+    tuning: Tuning | None = None,
 ) -> Trained:
     """Fit a learner on everything given, its calibration and conformal sets on predictions for folds the learner had not seen.
 
@@ -75,7 +82,7 @@ def train(
     name : str
         The learner.
     X : float32 array of shape (n, p)
-    y : int8 array of shape (n,)
+    y : int8 array of shape (n,), or Truth
     subjects : int64 array of shape (n,), optional
         Patient of each row, so that none straddles a fold.
     parameters : mapping, optional
@@ -83,20 +90,26 @@ def train(
     groups : mapping of str to object array of shape (n,), optional
         Groups, by kind, in each of which the sets are to cover.
     progress : callable
-        Told how far it is, by learners that take long.
+        Told how far it is, by learners that take long and by tuning.
+    tuning : Tuning, optional
+        Chooses the parameters on the patients given, and on no others.
     """
+    truth = y if isinstance(y, Truth) else Truth(y)
     chosen = dict(parameters or {})
-    whose = np.arange(len(y), dtype=np.int64) if subjects is None else subjects
-    out_of_fold = np.empty(len(y))
+    if tuning is not None and tuning.trials:
+        chosen |= tuned(name, X, truth, subjects, tuning, seed=SEED + 3, progress=progress)
+    whose = np.arange(len(X), dtype=np.int64) if subjects is None else subjects
+    answer, weight = truth.answer
+    out_of_fold = np.empty(len(X))
 
-    def fitted(rows: NDArray[np.intp], words: str) -> Estimator:
-        return learner(name, **chosen).fit(X[rows], y[rows], whose[rows], lambda said: progress(f"{words}: {said}"))
+    def fitted(rows: NDArray[np.intp], words: str) -> Estimator | Hazards:
+        return truth.of(rows).taught(name, chosen, X[rows], whose[rows], lambda said: progress(f"{words}: {said}"))
 
-    for part, (fit_rows, rest) in enumerate(folds(y, inner_folds(name), seed=SEED + 1, subjects=subjects), 1):
+    for part, (fit_rows, rest) in enumerate(folds(answer, inner_folds(name), seed=SEED + 1, subjects=subjects), 1):
         out_of_fold[rest] = fitted(fit_rows, f"inner fold {part}").log_odds(X[rest])
-    calibration = fit_calibration(out_of_fold, y)
-    sets = fit_sets(calibration.apply(out_of_fold), y, groups)
-    return Trained(fitted(np.arange(len(y)), "all rows"), calibration, out_of_fold, sets)
+    calibration = fit_calibration(out_of_fold, answer, weight)
+    sets = fit_sets(calibration.apply(out_of_fold), answer, groups, weight=weight)
+    return Trained(fitted(np.arange(len(X)), "all rows"), calibration, out_of_fold, sets, chosen)
 
 
 def inner_folds(name: str) -> int:
@@ -136,15 +149,15 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = (), progress: Progr
     progress : callable
         Told what is being fitted.
     """
-    y = found.y
+    truth, n = found.truth, len(found.y)
     parts = list(splits_of(card, found))
     groups = bedside_groups(found.groups)
     probabilities, results = {}, []
-    answers, faithful = np.zeros((len(y), 2), dtype=np.bool_), []
+    answers, faithful = np.zeros((n, 2), dtype=np.bool_), []
     names = names or compared(card)
     for name in names:
         X, shape = seen_by(name, card, found.features.X)
-        p = np.full(len(y), np.nan)
+        p = np.full(n, np.nan)
         seated = name == card.learner
         most = None if seated else MOST_ROWS.get(name)
         capped = None
@@ -155,7 +168,9 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = (), progress: Progr
                 fit_rows, capped = _fewer(fit_rows, most), most
             chosen = {**shape, **(card.parameters if seated else {})}
             told = partial(_told, progress, name, part)
-            trained = train(name, X[fit_rows], y[fit_rows], found.subjects[fit_rows], chosen, _of(groups, fit_rows), told)
+            tuning = card.tuning if seated else None
+            theirs = truth.of(fit_rows), found.subjects[fit_rows]
+            trained = train(name, X[fit_rows], *theirs, chosen, _of(groups, fit_rows), told, tuning)
             scored = trained.calibration.apply(trained.learner.log_odds(X[rest]))
             p[rest] = probability_of(scored)
             if seated:
@@ -163,7 +178,7 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = (), progress: Progr
                 unseen = X[a_few(rest, FAITHFUL_ROWS // len(parts))]
                 faithful.append(reasons_of(trained.learner, X[fit_rows], unseen))
         probabilities[name] = p
-        results.append(replace(learner_result(name, y, p, time.perf_counter() - started), most_rows=capped))
+        results.append(replace(truth.result(name, p, time.perf_counter() - started), most_rows=capped))
     if card.learner not in names:
         return Proof(probabilities, tuple(results), _words(card, found))
     return Proof(probabilities, tuple(results), _words(card, found), answers, faithfulness(faithful))
@@ -171,6 +186,8 @@ def prove(card: Card, found: Cases, names: tuple[str, ...] = (), progress: Progr
 
 def compared(card: Card) -> tuple[str, ...]:
     """The learners that a card's proof compares."""
+    if card.question.censor:
+        return card.compare or HAZARDS
     return card.compare or (*LEARNERS, *(SERIES_LEARNERS if card.series else ()))
 
 
@@ -222,7 +239,8 @@ def report(card: Card, found: Cases, proof: Proof, model_sha256: str, data: str,
     """Put a proof into a Report and hold it against the card's bar."""
     p = proof.probabilities[card.learner]
     groups = {kind: found.groups[kind].tolist() for kind in card.proof.subgroups if kind in found.groups}
-    draft = assemble(card, found, p, measure(found.y, p, groups=groups, seed=SEED), proof.results, proof.words, model_sha256, data, limits)
+    measures, survival = found.truth.measured(p, groups, SEED)
+    draft = assemble(card, found, p, measures, proof.results, proof.words, model_sha256, data, limits, survival=survival)
     return scrutinised(draft, found, proof.answers, proof.faithfulness)
 
 
@@ -241,6 +259,7 @@ def assemble(
     data: str,
     limits: tuple[str, ...],
     development: Development | None = None,
+    survival: SurvivalProof | None = None,
 ) -> Report:
     """A Report from measures; `shortfalls` is what the bar says of it."""
     left_out = tuple(f"{count} patients left out: {reason}" for reason, count in found.excluded.items() if count)
@@ -255,7 +274,7 @@ def assemble(
         period=found.period,
         proof=words,
         n=len(found.y),
-        events=int(found.y.sum()),
+        events=measures.events,
         auroc=measures.auroc,
         auprc=measures.auprc,
         slope=measures.slope,
@@ -268,9 +287,10 @@ def assemble(
         missing=_missing(card, found),
         limits=limits + left_out,
         shortfalls=(),
-        made_with={package: version(package) for package in ("numpy", "scikit-learn", "lightgbm", "interpret-core")},
+        made_with={package: version(package) for package in (MADE_WITH if survival is None else MADE_WITH_TIME)},
         development=development,
         comparators=beside_scores(found, p),
+        survival=survival,
     )
     return replace(draft, shortfalls=card.bar.shortfalls(draft))
 
@@ -294,7 +314,7 @@ def splits_of(card: Card, found: Cases) -> Iterator[Fold]:
     if card.proof.kind == "site":
         yield from site_folds(found.groups["site"], subjects=found.subjects)
     else:
-        yield from folds(found.y, card.proof.folds, seed=SEED, subjects=found.subjects)
+        yield from folds(found.truth.answer[0], card.proof.folds, seed=SEED, subjects=found.subjects)
 
 
 def _fewer(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
@@ -328,6 +348,8 @@ def _missing(card: Card, found: Cases) -> Mapping[str, float]:
 def _words(card: Card, found: Cases) -> str:
     several = sorted({inner_folds(name) for name in (card.learner, *compared(card))}, reverse=True)
     inner = f"calibration fitted on {' or '.join(map(str, several))} inner folds of each training part"
+    if card.tuning.trials:
+        inner += f"; the seated learner tuned by {card.tuning.trials} trials over {card.tuning.folds} folds of each training part (nested)"
     if card.proof.kind == "site":
         sites = sorted(set(found.groups["site"]))
         return f"each of {len(sites)} sites ({', '.join(sites)}) predicted by a model of the others; {inner}"

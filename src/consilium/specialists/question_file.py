@@ -25,6 +25,8 @@ QUESTION = {
     "exclude",
     "age",
     "followed",
+    "censor",
+    "competing",
 }
 
 
@@ -68,6 +70,8 @@ def read_question(raw: Any, where: str) -> Question:
         ),
         age=(float(raw["age"][0]), float(raw["age"][1])) if "age" in raw else None,
         followed=bool(raw.get("followed", True)),
+        censor=str(raw.get("censor", "")),
+        competing=str(raw.get("competing", "")),
     )
 
 

@@ -17,7 +17,7 @@ from consilium.models.odds import probability_of
 from consilium.models.site import Site
 from consilium.models.site import recalibrate as fit_site
 from consilium.record import folds
-from consilium.specialists.cases import Cases, cases
+from consilium.specialists.cases import Cases, cases, yes_or_no
 from consilium.specialists.prove import seated_view
 from consilium.specialists.roster import Specialist
 from consilium.specialists.site_file import write_site
@@ -63,7 +63,7 @@ def recalibrate(specialist: Specialist, events: Iterable[pa.Table], into: Path) 
     card, model = specialist.seat.card, specialist.model
     if card.proof.kind == "held_out":
         card = replace(card, proof=Proof(subgroups=card.proof.subgroups))
-    found = seated_view(card, cases(card, pa.concat_tables(list(events))))
+    found = seated_view(card, yes_or_no(cases(card, pa.concat_tables(list(events))), "recalibrate at a site"))
     if found.fingerprint == model.meta["extra"].get("fingerprint"):
         raise InputError("A model cannot be put right on the patients it was trained on", where=card.name, do="give this site's own")
     spoken = _spoken(specialist, found)

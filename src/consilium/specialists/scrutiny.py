@@ -20,6 +20,7 @@ from consilium.validation.interval import wald
 
 if TYPE_CHECKING:
     from consilium.models.estimator import Estimator
+    from consilium.models.hazard import Hazards
     from consilium.models.onnx import Onnx
 
 FAITHFUL_ROWS = 200
@@ -29,7 +30,8 @@ SEED = 20260103
 def scrutinised(draft: Report, found: Cases, answers: NDArray[np.bool_] | None, faithful: Faithfulness | None) -> Report:
     """The report with what was measured of the sets of answers (n, 2) and of the reasons."""
     groups = {kind: found.groups[kind].tolist() for kind in ("sex", "age", "site") if kind in found.groups}
-    return replace(draft, coverage_at_90=() if answers is None else coverage(found.y, answers, groups), faithfulness=faithful)
+    answer, weight = found.truth.answer
+    return replace(draft, coverage_at_90=() if answers is None else coverage(answer, answers, groups, weight), faithfulness=faithful)
 
 
 def scrutiny(model: ServedModel, found: Cases) -> tuple[NDArray[np.bool_] | None, Faithfulness | None]:
@@ -41,7 +43,7 @@ def scrutiny(model: ServedModel, found: Cases) -> tuple[NDArray[np.bool_] | None
     return answers, faithfulness([curves(model.log_odds, unseen, weights, np.nan_to_num(reference))])
 
 
-def reasons_of(fitted: Estimator | Onnx, learned: NDArray[np.float32], unseen: NDArray[np.float32]) -> Curves:
+def reasons_of(fitted: Estimator | Hazards | Onnx, learned: NDArray[np.float32], unseen: NDArray[np.float32]) -> Curves:
     """How faithful a fitted learner's reasons are on unseen rows; missing and deleted inputs stand at the median of those learned."""
     explain = explainer(fitted.reasons(learned), fitted.log_odds)
     return curves(fitted.log_odds, unseen, explain(unseen).weights, medians(learned))

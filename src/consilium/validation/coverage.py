@@ -17,7 +17,9 @@ LEAST = 10
 """A group of fewer patients is not shown: its coverage would be noise."""
 
 
-def coverage(y: ArrayLike, answers: ArrayLike, groups: Mapping[str, Sequence[Any]] | None = None) -> tuple[Coverage, ...]:
+def coverage(
+    y: ArrayLike, answers: ArrayLike, groups: Mapping[str, Sequence[Any]] | None = None, weight: ArrayLike | None = None
+) -> tuple[Coverage, ...]:
     """Coverage among all patients, with and without the condition, and in each group of at least 10, with Wilson intervals.
 
     Parameters
@@ -27,6 +29,9 @@ def coverage(y: ArrayLike, answers: ArrayLike, groups: Mapping[str, Sequence[Any
     answers : bool array-like of shape (n, 2)
         Whether `no` and `yes` stand.
     groups : mapping of str to sequence of n labels, optional
+    weight : array-like of shape (n,), optional
+        How many patients each stands for, where some outcomes are not known (0); shares are weighted, `n` counts those known, and the
+        intervals are those of Kish's effective number of patients.
 
     Raises
     ------
@@ -43,18 +48,24 @@ def coverage(y: ArrayLike, answers: ArrayLike, groups: Mapping[str, Sequence[Any
     stand = np.asarray(answers, dtype=np.bool_)
     if stand.shape != (event.size, 2):
         raise InputError("Sets of answers and outcomes are not of the same patients", found=stand.shape, expected=(event.size, 2))
-    found = [_one("all", event, stand), _one("with the condition", event[event], stand[event])]
-    found.append(_one("without the condition", event[~event], stand[~event]))
+    of = np.ones(event.size) if weight is None else np.asarray(weight, dtype=np.float64)
+    known = of > 0
+    found = [
+        _one(name, event[rows], stand[rows], of[rows])
+        for name, rows in (("all", known), ("with the condition", known & event), ("without the condition", known & ~event))
+    ]
     for kind, labels in (groups or {}).items():
         named = np.asarray([str(label) for label in labels])
         for label in sorted(set(named.tolist())):
-            rows = named == label
+            rows = known & (named == label)
             if rows.sum() >= LEAST:
-                found.append(_one(f"{kind}: {label}", event[rows], stand[rows]))
+                found.append(_one(f"{kind}: {label}", event[rows], stand[rows], of[rows]))
     return tuple(found)
 
 
-def _one(name: str, event: NDArray[np.bool_], stand: NDArray[np.bool_]) -> Coverage:
-    n = event.size
-    held = stand[np.arange(n), event.astype(int)]
-    return Coverage(name, n, wilson(int(held.sum()), n), float(stand.all(axis=1).mean()), float((~stand.any(axis=1)).mean()))
+def _one(name: str, event: NDArray[np.bool_], stand: NDArray[np.bool_], of: NDArray[np.float64]) -> Coverage:
+    whole = float(of.sum())
+    effective = whole**2 / float(of @ of)
+    held = float(of @ stand[np.arange(event.size), event.astype(int)])
+    undecided, neither = float(of @ stand.all(axis=1)) / whole, float(of @ ~stand.any(axis=1)) / whole
+    return Coverage(name, event.size, wilson(held * effective / whole, effective), undecided, neither)

@@ -25,8 +25,10 @@ def wald(value: float, error: float) -> Estimate:
     return Estimate(value, value - Z * error, value + Z * error)
 
 
-def wilson(events: int, n: int) -> Estimate:
+def wilson(events: float, n: float) -> Estimate:
     """A share and its score interval (Wilson 1927), which stays in [0, 1] and has a width even at 0 and at 1.
+
+    The numbers need not be whole: weighted patients count as their effective number.
 
     Examples
     --------
@@ -37,8 +39,8 @@ def wilson(events: int, n: int) -> Estimate:
     share = events / n
     centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    low = 0.0 if events == 0 else centre - half
-    high = 1.0 if events == n else centre + half
+    low = 0.0 if events == 0 else max(0.0, centre - half)
+    high = 1.0 if events == n else min(1.0, centre + half)
     return Estimate(share, low, high)
 
 

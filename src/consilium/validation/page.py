@@ -45,7 +45,7 @@ def page(report: Report, *, card_title: str, language: str = "en", card: Card | 
     words = phrases().get(language) if language in ("en", "zh") else None
     if words is None:
         raise InputError("The page is not written in this language", found=language, expected=("en", "zh"))
-    share = report.events / report.n
+    share = report.survival.incidence[-1].incidence.value if report.survival else report.events / report.n
     seated = next((c for c in report.comparisons if c.learner == report.learner), None)
     learners = sorted(report.comparisons, key=lambda c: (c is not seated, -c.auroc.value))
     bar = card.bar.auroc_low if card else None
@@ -106,7 +106,7 @@ def _observed_over_expected(report: Report) -> Estimate | None:
     expected = sum(c.predicted * c.n for c in report.calibration) / report.n
     if expected <= 0 or sum(c.n for c in report.calibration) != report.n:
         return None
-    observed = wilson(report.events, report.n)
+    observed = report.survival.incidence[-1].incidence if report.survival else wilson(report.events, report.n)
     return Estimate(observed.value / expected, (observed.low or 0.0) / expected, (observed.high or 0.0) / expected)
 
 

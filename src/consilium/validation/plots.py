@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup, escape
 
-from consilium.core import CalibrationPoint, Estimate, NetBenefitPoint
+from consilium.core import CalibrationPoint, Estimate, IncidencePoint, NetBenefitPoint
 
 WIDTH, LEFT, RIGHT, TOP = 440, 52, 428, 12
 MARK_WIDTH, MARK_HEIGHT, MARK_EDGE = 200, 26, 16
@@ -35,6 +35,27 @@ def calibration_plot(points: Sequence[CalibrationPoint], words: Mapping[str, str
         _label((LEFT + RIGHT) / 2, strip + 36, words["predicted"]) + _label(14, (TOP + bottom) / 2, words["observed"], turned=True)
     )
     return _svg(parts, strip + 44, words["calibration_alt"].format(groups=len(points)))
+
+
+def incidence_plot(points: Sequence[IncidencePoint], words: Mapping[str, str]) -> Markup:
+    """Cumulative incidence with its band over the years, and one minus Kaplan-Meier where it differs."""
+    upper = _round_up(max(max(p.incidence.high or p.incidence.value, p.one_minus_km) for p in points))
+    last, bottom = points[-1].time, 320
+    x, y = _linear(0, last, LEFT, RIGHT), _linear(0, upper, bottom, TOP)
+    start = (x(0), y(0))
+    band = [start, *((x(p.time), y(p.incidence.high)) for p in points if p.incidence.high is not None)]
+    band += [(x(p.time), y(p.incidence.low)) for p in reversed(points) if p.incidence.low is not None]
+    parts = [
+        _frame(x, y, _ticks(0, last), _ticks(0, upper), bottom, bottom),
+        f'<polygon class="band" points="{_path(band)}"/>',
+    ]
+    if any(abs(p.one_minus_km - p.incidence.value) > 1e-9 for p in points):
+        parts.append(_line([start, *((x(p.time), y(p.one_minus_km)) for p in points)], "everybody"))
+    parts.append(_line([start, *((x(p.time), y(p.incidence.value)) for p in points)], "curve"))
+    parts.append(
+        _label((LEFT + RIGHT) / 2, bottom + 36, words["years_after"]) + _label(14, (TOP + bottom) / 2, words["incidence"], turned=True)
+    )
+    return _svg(parts, bottom + 44, words["incidence_alt"])
 
 
 def decision_plot(points: Sequence[NetBenefitPoint], words: Mapping[str, str]) -> Markup:

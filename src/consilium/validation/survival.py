@@ -351,7 +351,8 @@ def _groups(of: Followed, p: Array, horizon: float, groups: Mapping[str, Sequenc
                 drawn.append(_ranked(q, weights * had, weights * ~had)[0])
             auroc = _estimate(np.concatenate(drawn))
             ratio = _scaled(incidence(own, horizon), 1 / max(float(q.mean()), 1e-12))
-            if n < LEAST_FOR_GAP:
+            if known.sum() < LEAST_FOR_GAP:
+                # Who was not followed to the horizon says nothing of how patients are ranked there.
                 yield Subgroup(name, n, events, auroc, ratio, None, f"gap not counted: fewer than {LEAST_FOR_GAP} patients")
             else:
                 yield Subgroup(name, n, events, auroc, ratio, max(0.0, whole - auroc.value))

@@ -1,9 +1,9 @@
-"""Frame: a table on disk (CSV, compressed or not, or Parquet) as frames of rows that memory can hold."""
+"""Frame: a table on disk (CSV, compressed or not, Parquet or HDF5) as frames of rows that memory can hold."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
 from consilium.core.errors import FormatError
+from consilium.sources.csv import hdf5
 from consilium.sources.csv.mapping import Table
 from consilium.sources.rows import blocks, lines, opened, parsed
 from consilium.sources.unpacked import CUT
@@ -41,6 +42,8 @@ def columns(path: Path, table: Table) -> tuple[str, ...]:
     FormatError
         When it is not text of the stated encoding, not well-formed, or not Parquet.
     """
+    if _hdf5(path):
+        return tuple(hdf5.table(path).column_names)
     if _parquet(path):
         with _refusing(path, table):
             return tuple(pq.read_schema(path).names)
@@ -50,13 +53,16 @@ def columns(path: Path, table: Table) -> tuple[str, ...]:
 def pieces(path: Path, table: Table, wanted: list[str], rows: int) -> Iterator[Piece]:
     """Read the wanted columns, at most `rows` rows at a time.
 
-    Cells of CSV are text without blanks around it; those of Parquet keep their type.
+    Cells of CSV are text without blanks around it; those of Parquet and HDF5 keep their type.
 
     Raises
     ------
     FormatError
         When the file is not what it claims to be, or is cut off.
     """
+    if _hdf5(path):
+        yield from _of_batches(hdf5.table(path).select(wanted).to_batches(rows), wanted)
+        return
     with _refusing(path, table):
         yield from _of_parquet(path, wanted, rows) if _parquet(path) else _of_csv(path, table, wanted, rows)
 
@@ -65,10 +71,18 @@ def _parquet(path: Path) -> bool:
     return path.suffix == ".parquet"
 
 
+def _hdf5(path: Path) -> bool:
+    return path.suffix in hdf5.SUFFIXES
+
+
 def _of_parquet(path: Path, wanted: list[str], rows: int) -> Iterator[Piece]:
-    number = 1
     file = pq.ParquetFile(path)
-    for batch in file.iter_batches(batch_size=rows, columns=wanted or file.schema_arrow.names[:1]):
+    yield from _of_batches(file.iter_batches(batch_size=rows, columns=wanted or file.schema_arrow.names[:1]), wanted)
+
+
+def _of_batches(batches: Iterable[pa.RecordBatch], wanted: list[str]) -> Iterator[Piece]:
+    number = 1
+    for batch in batches:
         frame = pl.from_arrow(pa.Table.from_batches([batch]))
         assert isinstance(frame, pl.DataFrame)
         frame = frame.select(_typed(frame[name]) for name in wanted)

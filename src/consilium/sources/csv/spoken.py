@@ -137,7 +137,7 @@ class Spoken:
         try:
             unit = duration(f"1{said.get('unit')}") // _MICROSECOND
         except TimeError:
-            raise self._error(key, "counts in no unit of time", said.get("unit"), "unit: min, h, d, w or y") from None
+            raise self._error(key, "counts in no unit of time", said.get("unit"), "unit: min, h, d, w, mo or y") from None
         return When(str(said["elapsed"]), origin=start, unit=unit, after=after, otherwise=otherwise)
 
     def _after(self, key: str, said: dict[str, Any]) -> int:
