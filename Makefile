@@ -46,6 +46,7 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/accuracy.py --set heart
 	$(BIN)/python benchmarks/accuracy.py --set nhamcs
 	$(BIN)/python benchmarks/accuracy.py --set diabetes130
+	$(BIN)/python benchmarks/accuracy.py --set survival
 	$(BIN)/python benchmarks/consult.py
 	$(BIN)/python benchmarks/attribution.py
 	$(BIN)/python benchmarks/abstention.py

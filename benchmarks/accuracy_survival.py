@@ -14,10 +14,14 @@ import h5py
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from training_cases import SHARED
+from training_cases import SHARED, read
 
 from consilium.models import HAZARDS, hazards
 from consilium.record import folds
+from consilium.specialists.cases import bedside_groups
+from consilium.specialists.prove import parted
+from consilium.specialists.roster import folder_of, seat
+from consilium.validation import coverage
 from consilium.validation.survival import concordance, followed, measure_survival
 
 SETS = {
@@ -60,7 +64,23 @@ def figures(data: Path | None) -> dict[str, float | str]:
         cells = [f"{'* ' if learner == best else ''}{c.value:.3f} ({c.low:.3f} to {c.high:.3f})" for learner, c in shown.items()]
         table.add_row(name, str(len(test[1])), str(int(test[2].sum())), *cells, f"{cox:.3f}", f"{deep:.3f}")
     console.print(table)
-    return found
+    return found | seated(data)
+
+
+def seated(data: Path | None) -> dict[str, float]:
+    """The sealed specialist on the German patients again: what it is worth at five years, and how often its sets hold the truth."""
+    specialist = seat(folder_of("breast_survival"))
+    _, held = parted(specialist.seat.card, read("breast_survival", data or SHARED / "survival"))
+    assert held is not None
+    p, (answer, weight) = specialist.model.probability(held.features.X), held.truth.answer
+    measures, time = held.truth.measured(p, {}, 0)
+    covered = coverage(answer, specialist.model.answers(held.features.X, bedside_groups(held.groups)), weight=weight)[0].covered
+    return {
+        "breast_survival_auroc": round(measures.auroc.value, 4),
+        "breast_survival_uno_c": round(time.uno.value, 4) if time else float("nan"),
+        "calibration_slope": round(measures.slope.value, 4),
+        "coverage_at_90": round(covered.value, 4),
+    }
 
 
 def of_part(part: h5py.Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
