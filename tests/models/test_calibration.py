@@ -160,3 +160,17 @@ def test_a_table_goes_through_json_and_a_broken_one_is_refused():
 @given(st.floats(-700, 25))
 def test_odds_go_there_and_back(value):
     assert float(log_odds_of(probability_of(value))) == pytest.approx(value, abs=1e-3, rel=1e-9)
+
+
+def test_rows_of_the_same_patient_make_the_interval_wider():
+    score, y = drawn(400, 1.0, 0.0)
+    once = fit_intervals(score, y)
+    score, y, whose = np.repeat(score, 10), np.repeat(y, 10), np.repeat(np.arange(400), 10)
+    blind, seen = fit_intervals(score, y), fit_intervals(score, y, subjects=whose)
+    inside = slice(60, 140)
+    np.testing.assert_allclose(seen.similar[inside], once.similar[inside], rtol=0.2)
+    assert blind.similar[100] > 5 * once.similar[100]
+    width = (seen.high - seen.low)[inside] / (once.high - once.low)[inside]
+    assert 0.8 < width.min() and width.max() < 1.25
+    alone = fit_intervals(score, y, subjects=np.arange(4000))
+    np.testing.assert_array_equal(alone.low, blind.low)

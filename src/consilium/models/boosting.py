@@ -39,8 +39,8 @@ class Boosting(Estimator):
         L2 penalty on what a leaf says.
     input_share : float, default 1.0
         Share of the inputs, drawn for each tree, that it may ask about: less than all where many inputs say nearly the same.
-    num_threads : int, default 2
-        Threads at most; a table of fewer than 100,000 numbers gets one, as waiting for each other then costs more than it saves.
+    num_threads : int, default 1
+        Threads at most, to be raised on a machine with nothing else to do: threads that wait for a busy core cost far more than they save. A table of fewer than 100,000 numbers gets one.
         The answer does not depend on it.
     random_state : int, default 0
 
@@ -60,7 +60,7 @@ class Boosting(Estimator):
         min_samples_leaf: int = 5,
         reg_lambda: float = 1.0,
         input_share: float = 1.0,
-        num_threads: int = 2,
+        num_threads: int = 1,
         random_state: int = 0,
     ) -> None:
         self.n_estimators = n_estimators

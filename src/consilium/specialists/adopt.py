@@ -28,7 +28,6 @@ from consilium.specialists.dossier import STATEMENTS, gather, keep_reference, wr
 from consilium.specialists.fit import Fitted, seal_trained, write
 from consilium.specialists.prove import SEED, Trained, assemble
 from consilium.specialists.roster import CARD_FILE
-from consilium.validation import learner_result, measure
 
 LEARNER = "onnx"
 LACKING = "a required input is missing"
@@ -96,11 +95,11 @@ def adopt(
     fitted = seal_trained(card, found, trained, folder, data)
     groups = {kind: found.groups[kind].tolist() for kind in card.proof.subgroups if kind in found.groups}
     compared = (
-        learner_result(LEARNER, found.y, p, seconds),
-        learner_result(f"{LEARNER}, as it came", found.y, probability_of(raw), seconds),
+        found.truth.result(LEARNER, p, seconds),
+        found.truth.result(f"{LEARNER}, as it came", probability_of(raw), seconds),
     )
     words = f"the model as it came, recalibrated on four fifths of the patients and measured on the other fifth, {_FOLDS} times"
-    measures = measure(found.y, p, groups=groups, seed=SEED)
+    measures = found.truth.measured(p, groups, SEED)[0]
     proven = assemble(card, found, p, measures, compared, words, fitted.model.sha256, data, (*limits, UNKNOWN_TO_US))
     write(proven, card, folder)
     _keep(card_file, folder)

@@ -74,7 +74,7 @@ class Cases:
     @property
     def truth(self) -> Truth:
         """What became of the patients."""
-        return Truth(self.y, self.years, self.horizon, self.competing)
+        return Truth(self.y, self.years, self.horizon, self.competing, self.subjects)
 
 
 def cases(card: Card, events: pa.Table) -> Cases:

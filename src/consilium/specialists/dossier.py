@@ -146,8 +146,8 @@ def gather(
         threshold=threshold,
         threshold_from="card" if card.threshold is not None else "events",
         groups=fairness(found.y, p, groups, threshold, subjects=found.subjects),
-        sites=clusters("site", found.y, p, sites.tolist()) if sites is not None and len(set(sites)) > 1 else None,
-        periods=clusters("period", found.y, p, named) if named else None,
+        sites=clusters("site", found.y, p, sites.tolist(), subjects=found.subjects) if sites is not None and len(set(sites)) > 1 else None,
+        periods=clusters("period", found.y, p, named, subjects=found.subjects) if named else None,
         forward=_forward(card, found) if dated and study == "development" and card.proof.kind != "held_out" else None,
         sample=sample_size(learned.y, unseen, len(card.inputs)),
         developed_on=developed_on,
@@ -215,7 +215,8 @@ def _forward(card: Card, found: Cases) -> Forward | None:
     X, shape = seen_by(card.learner, card, found.features.X)
     trained = train(card.learner, X[train_rows], found.y[train_rows], found.subjects[train_rows], {**shape, **card.parameters})
     p, y = probability(trained, X[test]), found.y[test]
-    measures = (auroc(y, p), calibration_slope(y, p), observed_over_expected(y, p))
+    whose = found.subjects[test]
+    measures = tuple(of(y, p, subjects=whose) for of in (auroc, calibration_slope, observed_over_expected))
     return Forward(str(date), len(train_rows), len(test), int(y.sum()), *measures)
 
 

@@ -284,7 +284,7 @@ def seal_trained(card: Card, found: Cases, trained: Trained, into: Path, data: s
     path = into / MODEL
     scored = trained.calibration.apply(trained.out_of_fold)
     answer, weight = found.truth.answer
-    interval = fit_intervals(scored, answer, weight)
+    interval = fit_intervals(scored, answer, weight, found.subjects)
     # What is usual together is a table of all columns with all others: too many where the columns are a series' cells.
     parts = folds(answer, INNER_FOLDS, seed=SEED + 2, subjects=found.subjects)
     familiarity = None if reads_series(card) else fit_familiarity(X, parts)

@@ -304,8 +304,10 @@ def beside_scores(found: Cases, p: NDArray[np.float64]) -> tuple[ComparatorResul
         if not 0 < y.sum() < len(y):
             continue
         complete = int((both[rows, 0] == both[rows, 1]).sum())
-        difference = auroc_difference(y, p[rows], least)
-        results.append(ComparatorResult(name, len(y), int(y.sum()), complete, auroc(y, least), auroc(y, p[rows]), difference))
+        whose = found.subjects[rows]
+        difference = auroc_difference(y, p[rows], least, subjects=whose)
+        areas = auroc(y, least, subjects=whose), auroc(y, p[rows], subjects=whose)
+        results.append(ComparatorResult(name, len(y), int(y.sum()), complete, *areas, difference))
     return tuple(results)
 
 

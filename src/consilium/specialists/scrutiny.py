@@ -31,7 +31,9 @@ def scrutinised(draft: Report, found: Cases, answers: NDArray[np.bool_] | None, 
     """The report with what was measured of the sets of answers (n, 2) and of the reasons."""
     groups = {kind: found.groups[kind].tolist() for kind in ("sex", "age", "site") if kind in found.groups}
     answer, weight = found.truth.answer
-    return replace(draft, coverage_at_90=() if answers is None else coverage(answer, answers, groups, weight), faithfulness=faithful)
+    return replace(
+        draft, coverage_at_90=() if answers is None else coverage(answer, answers, groups, weight, found.subjects), faithfulness=faithful
+    )
 
 
 def scrutiny(model: ServedModel, found: Cases) -> tuple[NDArray[np.bool_] | None, Faithfulness | None]:

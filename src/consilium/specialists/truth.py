@@ -32,16 +32,20 @@ class Truth:
         In a question about time, the years by which the event is asked about.
     competing : str
         The code of what competes.
+    subjects : int64 array of shape (n,), optional
+        Patient of each row, where one may have several.
     """
 
     y: NDArray[np.int8]
     years: NDArray[np.float64] | None = None
     horizon: float = 0.0
     competing: str = ""
+    subjects: NDArray[np.int64] | None = None
 
     def of(self, rows: NDArray[Any]) -> Truth:
         """That of some patients."""
-        return Truth(self.y[rows], None if self.years is None else self.years[rows], self.horizon, self.competing)
+        years, subjects = (None if column is None else column[rows] for column in (self.years, self.subjects))
+        return Truth(self.y[rows], years, self.horizon, self.competing, subjects)
 
     @property
     def events(self) -> int:
@@ -76,14 +80,14 @@ class Truth:
     def measured(self, p: NDArray[np.float64], groups: Mapping[str, Sequence[Any]], seed: int) -> tuple[Measures, SurvivalProof | None]:
         """What probabilities (n,) are worth; errors as for `measure` and `measure_survival`."""
         if self.years is None:
-            return measure(self.y, p, groups=groups, seed=seed), None
+            return measure(self.y, p, groups=groups, seed=seed, subjects=self.subjects), None
         of = followed(self.years, self.y)
         return measure_survival(of, p, self.horizon, groups=groups, competing=self.competing, seed=seed)
 
     def result(self, name: str, p: NDArray[np.float64], seconds: float) -> LearnerResult:
         """The line of one learner among others."""
         if self.years is None:
-            return learner_result(name, self.y, p, seconds)
+            return learner_result(name, self.y, p, seconds, subjects=self.subjects)
         of = followed(self.years, self.y)
         found, _ = measure_survival(of, p, self.horizon, thresholds=(0.5,), times=200)
         uno = concordance(of, p, self.horizon, times=200)[1]

@@ -56,7 +56,7 @@ class Clusters:
     i_squared: float | None = None
 
 
-def clusters(kind: str, y: ArrayLike, p: ArrayLike, labels: Sequence[Any]) -> Clusters:
+def clusters(kind: str, y: ArrayLike, p: ArrayLike, labels: Sequence[Any], *, subjects: ArrayLike | None = None) -> Clusters:
     """Measure each cluster, and how much they differ beyond chance.
 
     Parameters
@@ -67,6 +67,8 @@ def clusters(kind: str, y: ArrayLike, p: ArrayLike, labels: Sequence[Any]) -> Cl
         Outcomes (0 or 1) and probabilities.
     labels : sequence of n labels
         The cluster of each row.
+    subjects : sequence of n patients, optional
+        Patient of each row, where one may have several: then patients, not rows, are what chance draws.
 
     Raises
     ------
@@ -84,7 +86,8 @@ def clusters(kind: str, y: ArrayLike, p: ArrayLike, labels: Sequence[Any]) -> Cl
     """
     event = outcomes(y)
     p = probabilities(p, event.size)
-    each = tuple(_one(label, event[rows], p[rows]) for label, rows in split(kind, labels, event.size))
+    whose = np.arange(event.size) if subjects is None else np.asarray(subjects)
+    each = tuple(_one(label, event[rows], p[rows], whose[rows]) for label, rows in split(kind, labels, event.size))
     areas = [c.auroc for c in each if c.auroc is not None and 0 < c.auroc.value < 1 and c.auroc.low and c.auroc.high and c.auroc.high < 1]
     if len(areas) < 2:
         return Clusters(kind, each)
@@ -134,11 +137,12 @@ def periods(moments: Sequence[datetime], most: int = 12) -> list[str] | None:
     return [words[block[k]] for k in of]
 
 
-def _one(label: str, event: NDArray[np.bool_], p: NDArray[np.float64]) -> Cluster:
+def _one(label: str, event: NDArray[np.bool_], p: NDArray[np.float64], whose: NDArray[np.int64]) -> Cluster:
     n, events = int(event.size), int(event.sum())
+    ratio = observed_over_expected(event, p, subjects=whose)
     if min(events, n - events) < LEAST_EACH:
-        return Cluster(label, n, events, None, observed_over_expected(event, p) if n >= LEAST_EACH else None, None)
-    return Cluster(label, n, events, auroc(event, p), observed_over_expected(event, p), calibration_slope(event, p))
+        return Cluster(label, n, events, None, ratio if n >= LEAST_EACH else None, None)
+    return Cluster(label, n, events, auroc(event, p, subjects=whose), ratio, calibration_slope(event, p, subjects=whose))
 
 
 def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,13 +12,18 @@ from consilium.core.errors import InputError
 from consilium.core.report import Coverage
 from consilium.validation.interval import wilson
 from consilium.validation.predictions import outcomes
+from consilium.validation.repeated import repeated
 
 LEAST = 10
 """A group of fewer patients is not shown: its coverage would be noise."""
 
 
 def coverage(
-    y: ArrayLike, answers: ArrayLike, groups: Mapping[str, Sequence[Any]] | None = None, weight: ArrayLike | None = None
+    y: ArrayLike,
+    answers: ArrayLike,
+    groups: Mapping[str, Sequence[Any]] | None = None,
+    weight: ArrayLike | None = None,
+    subjects: ArrayLike | None = None,
 ) -> tuple[Coverage, ...]:
     """Coverage among all patients, with and without the condition, and in each group of at least 10, with Wilson intervals.
 
@@ -32,6 +37,8 @@ def coverage(
     weight : array-like of shape (n,), optional
         How many patients each stands for, where some outcomes are not known (0); shares are weighted, `n` counts those known, and the
         intervals are those of Kish's effective number of patients.
+    subjects : sequence of n patients, optional
+        Patient of each row, where one may have several: then patients, not rows, are what chance draws.
 
     Raises
     ------
@@ -50,8 +57,9 @@ def coverage(
         raise InputError("Sets of answers and outcomes are not of the same patients", found=stand.shape, expected=(event.size, 2))
     of = np.ones(event.size) if weight is None else np.asarray(weight, dtype=np.float64)
     known = of > 0
+    whose = np.arange(event.size) if subjects is None else np.asarray(subjects)
     found = [
-        _one(name, event[rows], stand[rows], of[rows])
+        _one(name, event[rows], stand[rows], of[rows], whose[rows])
         for name, rows in (("all", known), ("with the condition", known & event), ("without the condition", known & ~event))
     ]
     for kind, labels in (groups or {}).items():
@@ -59,13 +67,15 @@ def coverage(
         for label in sorted(set(named.tolist())):
             rows = known & (named == label)
             if rows.sum() >= LEAST:
-                found.append(_one(f"{kind}: {label}", event[rows], stand[rows], of[rows]))
+                found.append(_one(f"{kind}: {label}", event[rows], stand[rows], of[rows], whose[rows]))
     return tuple(found)
 
 
-def _one(name: str, event: NDArray[np.bool_], stand: NDArray[np.bool_], of: NDArray[np.float64]) -> Coverage:
+def _one(name: str, event: NDArray[np.bool_], stand: NDArray[np.bool_], of: NDArray[np.float64], whose: NDArray[np.int64]) -> Coverage:
     whole = float(of.sum())
-    effective = whole**2 / float(of @ of)
-    held = float(of @ stand[np.arange(event.size), event.astype(int)])
+    right = stand[np.arange(event.size), event.astype(int)]
+    same = repeated(whose, event.size)
+    effective = whole**2 / float(of @ of) * (1.0 if same is None else same.effective(right) / event.size)
+    held = float(of @ right)
     undecided, neither = float(of @ stand.all(axis=1)) / whole, float(of @ ~stand.any(axis=1)) / whole
     return Coverage(name, event.size, wilson(held * effective / whole, effective), undecided, neither)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from consilium.core import Estimate
+from consilium.validation.repeated import Repeated
 
 Z = 1.959963984540054
 """Normal quantile of a two-sided 95 % interval."""
@@ -21,7 +22,9 @@ TIMES = 1000
 
 
 def wald(value: float, error: float) -> Estimate:
-    """The estimate and 1.96 standard errors to both sides."""
+    """The estimate and 1.96 standard errors to both sides; no interval where the error is not known."""
+    if not math.isfinite(error):
+        return Estimate(value)
     return Estimate(value, value - Z * error, value + Z * error)
 
 
@@ -44,6 +47,14 @@ def wilson(events: float, n: float) -> Estimate:
     return Estimate(share, low, high)
 
 
+def wilson_of(value: NDArray[np.bool_], whose: Repeated | None) -> Estimate:
+    """The share of `value` (n,) and its Wilson interval; rows of the same patients count as the independent ones that know as much."""
+    if whose is None:
+        return wilson(int(value.sum()), value.size)
+    n = whose.effective(value)
+    return wilson(float(value.mean()) * n, n)
+
+
 def percentile(value: float, drawn: ArrayLike) -> Estimate:
     """The estimate and the 2.5th and 97.5th percentile of its bootstrap values; no interval where none is a number."""
     values = np.asarray(drawn, dtype=np.float64)
@@ -52,6 +63,15 @@ def percentile(value: float, drawn: ArrayLike) -> Estimate:
         return Estimate(value)
     low, high = np.quantile(values, [TAIL, 1 - TAIL])
     return Estimate(value, float(low), float(high))
+
+
+def drawn_means(columns: NDArray[np.float64], whose: Repeated | None, *, seed: int, times: int = TIMES) -> NDArray[np.float64]:
+    """Means (times, c) of columns (n, c) over rows, or over all rows of patients, drawn again."""
+    if whose is None:
+        return np.array([columns[rows].mean(axis=0) for rows in resamples(len(columns), seed=seed, times=times)])
+    sums = np.column_stack([whose.totals(column) for column in columns.T])
+    rows = whose.totals(np.ones(len(columns)))
+    return np.array([weight @ sums / (weight @ rows) for weight in whose.draws(seed=seed, times=times)])
 
 
 def resamples(n: int, *, seed: int, times: int = TIMES) -> Iterator[NDArray[np.int64]]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilium.validation.predictions import probability
+from consilium.validation.repeated import Repeated
 
 Array = NDArray[np.float64]
 
@@ -13,7 +14,9 @@ STEPS = 100
 TOLERANCE = 1e-10
 
 
-def logistic(X: Array, y: Array, *, offset: Array | None = None, penalised: bool = False) -> tuple[Array, Array]:
+def logistic(
+    X: Array, y: Array, *, offset: Array | None = None, penalised: bool = False, whose: Repeated | None = None
+) -> tuple[Array, Array]:
     """Coefficients of `logit P(y) = offset + X b`, and their covariance.
 
     Parameters
@@ -27,6 +30,9 @@ def logistic(X: Array, y: Array, *, offset: Array | None = None, penalised: bool
     penalised : bool
         Maximise the likelihood times Jeffreys' prior (Firth 1993, doi:10.1093/biomet/80.1.27), which has a finite maximum even
         where a column separates the outcomes and the likelihood has none.
+
+    whose : Repeated, optional
+        The patients, where one has several rows: the covariance is then the sandwich over patients (Liang and Zeger 1986).
 
     Returns
     -------
@@ -49,7 +55,10 @@ def logistic(X: Array, y: Array, *, offset: Array | None = None, penalised: bool
         reached, score, information = there
         if np.max(np.abs(step)) < TOLERANCE:
             break
-    return b, np.linalg.inv(information).astype(np.float64)
+    covariance = np.linalg.inv(information).astype(np.float64)
+    if whose is not None:
+        covariance = covariance @ whose.scatter(X * (y - probability(shift + X @ b))[:, None]) @ covariance
+    return b, covariance
 
 
 def _at(X: Array, y: Array, offset: Array, b: Array, penalised: bool) -> tuple[float, Array, Array]:

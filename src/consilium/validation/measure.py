@@ -48,6 +48,7 @@ def measure(
     groups: Mapping[str, Sequence[Any]] | None = None,
     thresholds: Sequence[float] = THRESHOLDS,
     seed: int = 0,
+    subjects: ArrayLike | None = None,
 ) -> Measures:
     """Measure predictions made for patients the model had not seen.
 
@@ -63,6 +64,8 @@ def measure(
         Of the decision curve.
     seed : int
         Of every bootstrap, so that the same predictions always give the same report.
+    subjects : sequence of n patients, optional
+        Patient of each row, where one may have several: then patients, not rows, are what chance draws.
 
     Raises
     ------
@@ -74,27 +77,29 @@ def measure(
     return Measures(
         n=event.size,
         events=int(event.sum()),
-        auroc=auroc(event, p),
-        auprc=auprc(event, p, seed=seed),
-        slope=calibration_slope(event, p),
-        intercept=calibration_intercept(event, p),
-        observed_over_expected=observed_over_expected(event, p),
-        brier=brier(event, p, seed=seed),
-        scaled_brier=scaled_brier(event, p, seed=seed),
-        calibration=calibration_curve(event, p),
-        net_benefit=net_benefit(event, p, thresholds, seed=seed),
-        subgroups=subgroups(event, p, groups or {}),
+        auroc=auroc(event, p, subjects=subjects),
+        auprc=auprc(event, p, seed=seed, subjects=subjects),
+        slope=calibration_slope(event, p, subjects=subjects),
+        intercept=calibration_intercept(event, p, subjects=subjects),
+        observed_over_expected=observed_over_expected(event, p, subjects=subjects),
+        brier=brier(event, p, seed=seed, subjects=subjects),
+        scaled_brier=scaled_brier(event, p, seed=seed, subjects=subjects),
+        calibration=calibration_curve(event, p, subjects=subjects),
+        net_benefit=net_benefit(event, p, thresholds, seed=seed, subjects=subjects),
+        subgroups=subgroups(event, p, groups or {}, subjects=subjects),
     )
 
 
-def learner_result(name: str, y: ArrayLike, p: ArrayLike, seconds: float, *, seed: int = 0) -> LearnerResult:
+def learner_result(
+    name: str, y: ArrayLike, p: ArrayLike, seconds: float, *, seed: int = 0, subjects: ArrayLike | None = None
+) -> LearnerResult:
     """The same measures of one learner among others; `seconds` is how long its whole proof took. Errors as for `measure`."""
     return LearnerResult(
         learner=name,
-        auroc=auroc(y, p),
-        auprc=auprc(y, p, seed=seed),
-        slope=calibration_slope(y, p),
-        intercept=calibration_intercept(y, p),
-        brier=brier(y, p, seed=seed),
+        auroc=auroc(y, p, subjects=subjects),
+        auprc=auprc(y, p, seed=seed, subjects=subjects),
+        slope=calibration_slope(y, p, subjects=subjects),
+        intercept=calibration_intercept(y, p, subjects=subjects),
+        brier=brier(y, p, seed=seed, subjects=subjects),
         seconds=seconds,
     )

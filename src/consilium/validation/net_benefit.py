@@ -11,13 +11,20 @@ from consilium.core import Estimate, NetBenefitPoint
 from consilium.core.errors import InputError
 from consilium.validation.interval import TAIL, TIMES
 from consilium.validation.predictions import outcomes, probabilities
+from consilium.validation.repeated import repeated
 
 THRESHOLDS: tuple[float, ...] = tuple(percent / 100 for percent in range(1, 100))
 """Every whole percent: which threshold is right is a question of values, not of statistics, so that all are shown."""
 
 
 def net_benefit(
-    y: ArrayLike, p: ArrayLike, thresholds: Sequence[float] = THRESHOLDS, *, seed: int = 0, times: int = TIMES
+    y: ArrayLike,
+    p: ArrayLike,
+    thresholds: Sequence[float] = THRESHOLDS,
+    *,
+    seed: int = 0,
+    times: int = TIMES,
+    subjects: ArrayLike | None = None,
 ) -> tuple[NetBenefitPoint, ...]:
     """Decision curve (Vickers and Elkin 2006, doi:10.1177/0272989X06295361): net benefit per patient at each threshold.
 
@@ -35,6 +42,8 @@ def net_benefit(
         In [0, 1), rising.
     seed, times : int
         Of the bootstrap.
+    subjects : sequence of n patients, optional
+        Patient of each row, where one may have several: then whole patients are drawn.
 
     Raises
     ------
@@ -55,9 +64,15 @@ def net_benefit(
 
     cell = np.searchsorted(t, p, side="right")
     cells = np.stack([np.bincount(cell[~event], minlength=t.size + 1), np.bincount(cell[event], minlength=t.size + 1)])
-    drawn = np.random.default_rng(seed).multinomial(event.size, cells.ravel() / event.size, size=times).reshape(times, 2, t.size + 1)
+    whose = repeated(subjects, event.size)
+    if whose is None:
+        drawn = np.random.default_rng(seed).multinomial(event.size, cells.ravel() / event.size, size=times)
+    else:
+        place = event * (t.size + 1) + cell
+        drawn = np.array([np.bincount(place, w[whose.owner], 2 * (t.size + 1)) for w in whose.draws(seed=seed, times=times)])
 
-    false, true = np.moveaxis(_at_least(np.concatenate([cells[None], drawn])), 1, 0) / event.size
+    counts = np.concatenate([cells[None], drawn.reshape(-1, 2, t.size + 1)])
+    false, true = np.moveaxis(_at_least(counts) / counts.sum(axis=(1, 2))[:, None, None], 1, 0)
     benefit = true - false * price
     share = float(event.mean())
     everybody = share - (1 - share) * price

@@ -23,7 +23,9 @@ LEAST_FOR_GAP = 50
 UNKNOWN = "unknown"
 
 
-def subgroups(y: ArrayLike, p: ArrayLike, groups: Mapping[str, Sequence[Any]]) -> tuple[Subgroup, ...]:
+def subgroups(
+    y: ArrayLike, p: ArrayLike, groups: Mapping[str, Sequence[Any]], *, subjects: ArrayLike | None = None
+) -> tuple[Subgroup, ...]:
     """Discrimination and calibration in each group, named `<grouping>: <label>`.
 
     A group needs 10 events and 10 patients without one to be measured at all, and 50 patients for its gap to count; its note
@@ -35,6 +37,8 @@ def subgroups(y: ArrayLike, p: ArrayLike, groups: Mapping[str, Sequence[Any]]) -
         Outcomes (0 or 1) and probabilities.
     groups : mapping of str to sequence of n labels
         Such as `{"sex": ["F", "M", ...]}`; None, NaN and the empty string are the group `unknown`, which is shown, last.
+    subjects : sequence of n patients, optional
+        Patient of each row, where one may have several: then patients, not rows, are what chance draws.
 
     Raises
     ------
@@ -44,8 +48,9 @@ def subgroups(y: ArrayLike, p: ArrayLike, groups: Mapping[str, Sequence[Any]]) -
     event = outcomes(y)
     p = probabilities(p, event.size)
     whole = auroc(event, p).value
+    whose = np.arange(event.size) if subjects is None else np.asarray(subjects)
     return tuple(
-        _one(f"{grouping}: {label}", event[rows], p[rows], whole)
+        _one(f"{grouping}: {label}", event[rows], p[rows], whole, whose[rows])
         for grouping, labels in groups.items()
         for label, rows in split(grouping, labels, event.size)
     )
@@ -60,13 +65,11 @@ def split(grouping: str, labels: Sequence[Any], n: int) -> Iterator[tuple[str, N
         yield label, named == label
 
 
-def _one(name: str, event: NDArray[np.bool_], p: NDArray[np.float64], whole: float) -> Subgroup:
+def _one(name: str, event: NDArray[np.bool_], p: NDArray[np.float64], whole: float, whose: NDArray[np.int64]) -> Subgroup:
     n, events = event.size, int(event.sum())
     if min(events, n - events) < LEAST_EACH:
         return Subgroup(name, n, events, None, None, None, f"not measured: fewer than {LEAST_EACH} patients with or without the condition")
-    own = auroc(event, p)
+    own, ratio = auroc(event, p, subjects=whose), observed_over_expected(event, p, subjects=whose)
     if n < LEAST_FOR_GAP:
-        return Subgroup(
-            name, n, events, own, observed_over_expected(event, p), None, f"gap not counted: fewer than {LEAST_FOR_GAP} patients"
-        )
-    return Subgroup(name, n, events, own, observed_over_expected(event, p), max(0.0, whole - own.value))
+        return Subgroup(name, n, events, own, ratio, None, f"gap not counted: fewer than {LEAST_FOR_GAP} patients")
+    return Subgroup(name, n, events, own, ratio, max(0.0, whole - own.value))
