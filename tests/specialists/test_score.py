@@ -11,19 +11,22 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from consilium.cli import verbs
 from consilium.cli.verbs import example_ward
 from consilium.core.consultation import Absence
-from consilium.core.errors import LawError, RecordError
+from consilium.core.errors import LawError, NotFoundError, RecordError
 from consilium.core.events import table
 from consilium.core.question import Criterion, Joined, Predicate, Question
 from consilium.council.phrase import phrases
 from consilium.intake import ingest
 from consilium.knowledge import shelf
+from consilium.models.site import Site
 from consilium.record import Record, features, subject_id, writing
 from consilium.specialists import roster
 from consilium.specialists.examine import examine
-from consilium.specialists.roster import Specialist
+from consilium.specialists.roster import Specialist, seat
 from consilium.specialists.score import COLUMNS, LEFT_OUT, NOT_RAISED, OUTSIDE_TRAINING, UNLIKE_TRAINING, score
+from consilium.specialists.site_file import write_site
 
 SEATED = roster().seated
 
@@ -79,6 +82,24 @@ def test_a_record_is_scored_as_each_patient_is_at_the_bedside(specialist: Specia
             assert found == [None, None, None]
     assert {"answered", NOT_RAISED} <= kinds, "a test that meets only one outcome proves little"
     assert sum(written.counts.values()) == written.rows == len(ids)
+
+
+def test_a_record_is_scored_with_the_calibration_of_the_site(ward: Record, tmp_path: Path) -> None:
+    specialist = next(s for s in SEATED if s.name == "breast_mass")
+    put_right = Site(0.8, -1.0, (0.04, 0.0, 0.01), "slope", 200, 80)
+    site = tmp_path / "ours"
+    write_site(site, specialist.name, "1.0", specialist.model.sha256, put_right, fingerprint="", period="")
+    shipped, ours = (verbs.score(specialist.name, ward, tmp_path / f"{n}", site=at).read() for n, at in enumerate((None, site)))
+    seated = seat(specialist.folder, site)
+    answered = {row["subject_id"] for row in shipped.to_pylist() if row["probability"] is not None}
+    ids = {subject: patient for patient, subject in ward.patients()}
+    rows = [row for row in ours.to_pylist() if row["subject_id"] in answered]
+    for row in rows:
+        _, probability, low, high = _at_the_bedside(seated, ward, ids[row["subject_id"]], row["as_of"])
+        np.testing.assert_allclose([row[key] for key in ("probability", "low", "high")], [probability, low, high], rtol=1e-12)
+    assert rows and not ours.equals(shipped)
+    with pytest.raises(NotFoundError, match="no folder of site calibrations"):
+        verbs.score(specialist.name, ward, tmp_path / "2", site=tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("specialist", SEATED[:1], ids=lambda s: s.name)

@@ -211,6 +211,7 @@ def score(
     into: Into,
     as_of: Annotated[str, typer.Option(help="ISO time; by default each patient at the last moment known in the chart.")] = "",
     split: OfSplit = None,
+    site: SiteDir = None,
     engine: Where = Engine.local,
     workers: Workers = 1,
 ) -> None:
@@ -222,7 +223,9 @@ def score(
 
     at = moment(as_of) if as_of else None
     with over_shards(err, "scoring") as progress:
-        made = verbs.score(specialist, _part(record, split), into, as_of=at, workers=workers, engine=engine.value, progress=progress)
+        made = verbs.score(
+            specialist, _part(record, split), into, as_of=at, site=site, workers=workers, engine=engine.value, progress=progress
+        )
     tabled(out, made, into)
 
 
@@ -346,7 +349,7 @@ def recalibrate(
     ] = None,
     data: DataPath = None,
     into: Annotated[
-        Path, typer.Option(help="Folder for this hospital's calibrations; give it to consult, serve and roster as --site.")
+        Path, typer.Option(help="Folder for this hospital's calibrations; give it to consult, score, serve and roster as --site.")
     ] = Path("site"),
 ) -> None:
     """Put a specialist's calibration right for one hospital, from few of its own cases; the shipped model is never touched.

@@ -177,6 +177,7 @@ def score(
     into: str | Path,
     *,
     as_of: datetime | None = None,
+    site: str | Path | None = None,
     workers: int = 1,
     engine: str = "local",
     progress: Callable[[int, int], None] | None = None,
@@ -189,6 +190,8 @@ def score(
         A name that `roster` lists, or a folder with card, model and report.
     as_of : datetime, optional
         The moment of asking, UTC without zone; without it, each patient at the last moment known in the chart.
+    site : path, optional
+        Folder of calibrations for this hospital, as `recalibrate` writes them.
 
     Returns
     -------
@@ -199,8 +202,9 @@ def score(
     from consilium.specialists.roster import seat
     from consilium.specialists.score import score as over
 
-    seated = seat(specialist_folder(specialist))
-    return over(record, seated, into, moments=as_of, workers=workers, engine=engine, progress=progress)
+    at = Path(site) if site is not None else None
+    seated = seat(specialist_folder(specialist), at)
+    return over(record, seated, into, moments=as_of, site=at, workers=workers, engine=engine, progress=progress)
 
 
 def card_of(name: str | Path) -> Card:

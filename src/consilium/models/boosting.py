@@ -40,7 +40,8 @@ class Boosting(Estimator):
     input_share : float, default 1.0
         Share of the inputs, drawn for each tree, that it may ask about: less than all where many inputs say nearly the same.
     num_threads : int, default 1
-        Threads at most, to be raised on a machine with nothing else to do: threads that wait for a busy core cost far more than they save. A table of fewer than 100,000 numbers gets one.
+        Threads at most, to be raised on a machine with nothing else to do: threads that wait for a busy core cost far more than they
+        save. A table of fewer than 100,000 numbers gets one.
         The answer does not depend on it.
     random_state : int, default 0
 

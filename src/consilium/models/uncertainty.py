@@ -83,10 +83,10 @@ def fit_intervals(log_odds: ArrayLike, y: ArrayLike, weight: ArrayLike | None = 
     97.5 % of Beta(n r + 1/2, n (1 - r) + 1/2)), widened where it must be to contain p(s) and Wald's band of the calibration line,
     which opens where few patients lie. The table reaches beyond the scores seen by a quarter of their range. How often it holds the
     true frequency: `benchmarks/interval.py`. With `weight` (n,), as for `fit_calibration`, the frequency is weighted and n is Kish's
-    effective number, `(sum w)^2 / sum w^2`, so that patients who stand for others make it wider. With `subjects` (n,), the patient of each row, n is
-    divided by the design effect `1 + rho (sum_k (sum w)^2 / sum w^2 - 1)`, patients k, rho the correlation of what is unexplained of
-    two rows of a patient over all that is given. It speaks of sampling only: not of a
-    patient unlike those trained on, nor of a ward that codes differently.
+    effective number, `(sum w)^2 / sum w^2`, so that patients who stand for others make it wider. With `subjects` (n,), the patient of
+    each row, n is divided by the design effect `1 + rho (sum_k (sum w)^2 / sum w^2 - 1)` over patients k, where rho is how alike two
+    rows of a patient are in what the score leaves unexplained. It speaks of sampling only: not of a patient unlike those trained
+    on, nor of a ward that codes differently.
 
     Raises
     ------

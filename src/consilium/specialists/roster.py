@@ -14,7 +14,7 @@ from consilium.core.seat import Seat
 from consilium.models.served import ServedModel
 from consilium.specialists.card_file import read_card
 from consilium.specialists.sight import names
-from consilium.specialists.site_file import at_site
+from consilium.specialists.site_file import at_site, need_folder
 from consilium.validation.report_file import read_report
 
 ELSEWHERE = "CONSILIUM_SPECIALISTS"
@@ -124,8 +124,8 @@ def roster(more: tuple[Path, ...] = (), site: Path | None = None) -> Roster:
     NotFoundError
         When there is no such folder of calibrations.
     """
-    if site is not None and not site.is_dir():
-        raise NotFoundError("There is no folder of site calibrations", where=str(site), do="run `consilium recalibrate`, or leave it out")
+    if site is not None:
+        need_folder(site)
     return _roster(tuple(more), site, _stamp(more, site))
 
 

@@ -76,6 +76,7 @@ def score(
     out: Path | str,
     *,
     moments: Moments = None,
+    site: Path | None = None,
     workers: int = 1,
     engine: str = "local",
     progress: Progress | None = None,
@@ -93,6 +94,8 @@ def score(
         Whom to ask about, and when (UTC without zone); a single moment asks about everybody of whom anything was known by then.
         Without it everybody is asked about at the moment at which the latest event of the chart became available; who has no
         dated event is left out and counted (`undated`).
+    site : Path, optional
+        The folder from which the specialist was put right for this site (`seat`).
     workers, engine, progress
         As in `record.over_shards`; on Spark the executors must see the specialist's folder under the same path.
 
@@ -110,10 +113,10 @@ def score(
     at = rows_of([(0, moments)])["as_of"][0].as_py() if isinstance(moments, datetime) else None
     made_of = {
         "tables": "scores", "specialist": specialist.name, "version": specialist.seat.card.version, "model": specialist.model.sha256,
-        "at": at.isoformat() if at else None,
+        "site": specialist.model.site.as_json() if specialist.model.site else None, "at": at.isoformat() if at else None,
     }  # fmt: skip
     return write_tables(
-        partial(_made, folder=specialist.folder, at=at), record, out,
+        partial(_made, folder=specialist.folder, site=site, at=at), record, out,
         plan=made_of, rows=rows, workers=workers, engine=engine, progress=progress,
     )  # fmt: skip
 
@@ -172,8 +175,9 @@ def scores(card: Card, model: ServedModel, matrix: Features, who: Features, sile
     return Scores(probability, low, high, abstained, about)
 
 
-def _made(events: pa.Table, asked: pa.Table | None, *, folder: Path, at: datetime | None) -> Iterator[pa.Table]:
-    specialist = _seated(folder, tuple((folder / name).stat().st_mtime_ns for name in (CARD_FILE, MODEL, REPORT)))
+def _made(events: pa.Table, asked: pa.Table | None, *, folder: Path, site: Path | None, at: datetime | None) -> Iterator[pa.Table]:
+    files = [folder / name for name in (CARD_FILE, MODEL, REPORT)] + ([] if site is None else sorted(site.glob("*.json")))
+    specialist = _seated(folder, site, tuple(file.stat().st_mtime_ns for file in files))
     card = specialist.seat.card
     counts: Counter[str] = Counter()
     if asked is None:
@@ -208,5 +212,5 @@ def _everybody(events: pa.Table, at: datetime | None) -> tuple[pa.Table, int]:
 
 
 @lru_cache(maxsize=8)
-def _seated(folder: Path, stamp: tuple[int, ...]) -> Specialist:
-    return seat(folder)
+def _seated(folder: Path, site: Path | None, stamp: tuple[int, ...]) -> Specialist:
+    return seat(folder, site)

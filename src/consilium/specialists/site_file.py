@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from consilium.core.errors import CardError, ModelError
+from consilium.core.errors import CardError, ModelError, NotFoundError
 from consilium.models.served import ServedModel
 from consilium.models.site import Site
 
@@ -35,16 +35,25 @@ def write_site(folder: Path, name: str, version: str, model_sha256: str, site: S
     return target
 
 
+def need_folder(folder: Path) -> None:
+    """Raise NotFoundError where there is no folder of calibrations: a hospital that asked for its own must not get the shipped ones."""
+    if not folder.is_dir():
+        raise NotFoundError("There is no folder of site calibrations", where=str(folder), do="run `consilium recalibrate`, or leave it out")
+
+
 def at_site(name: str, model: ServedModel, folder: Path) -> ServedModel:
     """The model with its site calibration, where the folder holds one; else as it is.
 
     Raises
     ------
+    NotFoundError
+        When there is no such folder.
     CardError
         When the file was made for another model: the specialist must not sit with it, nor silently without it.
     ModelError
         When it cannot be read.
     """
+    need_folder(folder)
     file = folder / f"{name}.json"
     if not file.is_file():
         return model
