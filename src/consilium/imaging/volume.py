@@ -46,6 +46,9 @@ class Volume:
     colour : bool
         Whether the last axis is one of channels.
     identity : Identity
+    places : tuple of float or None
+        Where slices are missing or uneven: on which slice of the even grid of `affine` each one lies, from 0 upwards. None where
+        every slice is there; a task that reads neighbours as neighbours refuses the others.
     notes : tuple of str
         What a reader must know: gaps, missing slices, a spacing that is a projection's.
 
@@ -73,6 +76,7 @@ class Volume:
     frame: str = ""
     colour: bool = False
     identity: Identity = field(default_factory=Identity)
+    places: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -95,6 +99,10 @@ class Volume:
         if axes == 3 and self.identity.instances and len(self.identity.instances) not in (1, self.array.shape[0]):
             found = len(self.identity.instances)
             raise LawError("Slices and their identifiers differ in number", where=where, found=found, expected=self.array.shape[0])
+        if self.places is not None:
+            rising = self.places[0] == 0 and (np.diff(self.places) > 0).all() if self.places else False
+            if not rising or axes != 3 or len(self.places) != self.array.shape[0] or self.affine is None:
+                raise LawError("The places of slices rise from 0, one for each slice", where=where, found=self.places[:5])
         self.array.flags.writeable = False
         if self.affine is not None:
             self.affine.flags.writeable = False
@@ -116,6 +124,15 @@ class Volume:
         """Cubic millimetres of a voxel (square ones of an image of two axes); None where unknown."""
         return None if self.spacing is None else float(np.prod(self.spacing))
 
+    @property
+    def thickness(self) -> NDArray[np.float64] | None:
+        """Millimetres that each slice stands for, shape (slices,): half of the way to each neighbour; None where the spacing is unknown."""
+        if self.spacing is None or len(self.shape) != 3:
+            return None
+        places = np.arange(self.shape[0], dtype=np.float64) if self.places is None else np.array(self.places)
+        steps = np.concatenate(([1.0], np.diff(places), [1.0]))
+        return (steps[:-1] + steps[1:]) / 2 * self.spacing[0]
+
     def to_mm(self, index: ArrayLike) -> NDArray[np.float64]:
         """Millimetres (x, y, z) of indices (slice, row, column), which may lie between voxels.
 
@@ -130,13 +147,18 @@ class Volume:
         """
         affine = self._placed()
         points = _three(index)
+        if self.places is not None:
+            points[:, 0] = np.interp(points[:, 0], range(len(self.places)), self.places)
         return points @ affine[:3, :3].T + affine[:3, 3]
 
     def to_index(self, mm: ArrayLike) -> NDArray[np.float64]:
-        """Indices (slice, row, column) of points in millimetres (x, y, z), shape (n, 3); the inverse of `to_mm`."""
+        """Indices (slice, row, column) of points in millimetres (x, y, z), shape (n, 3); the inverse of `to_mm` within the stack."""
         affine = self._placed()
         inverse = np.asarray(np.linalg.inv(affine[:3, :3]), np.float64)
-        return (np.asarray(mm, np.float64) - affine[:3, 3]) @ inverse.T
+        points = (np.asarray(mm, np.float64) - affine[:3, 3]) @ inverse.T
+        if self.places is not None:
+            points[:, 0] = np.interp(points[:, 0], self.places, range(len(self.places)))
+        return points
 
     def _placed(self) -> NDArray[np.float64]:
         if self.affine is None:
@@ -171,5 +193,5 @@ def placed(
 
 
 def _three(index: ArrayLike) -> NDArray[np.float64]:
-    points = np.atleast_2d(np.asarray(index, np.float64))
+    points = np.array(index, np.float64, ndmin=2)
     return points if points.shape[1] == 3 else np.column_stack((np.zeros(len(points)), points))
