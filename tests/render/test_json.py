@@ -54,7 +54,19 @@ def test_every_field_is_there_and_times_name_their_zone(english: Consultation) -
     read = orjson.loads(json_bytes(english))
     assert read["as_of"] == "2026-01-03T08:00:00Z"
     assert read["opinions"][1]["probability"] is None
-    assert set(read) == {"patient_id", "as_of", "opinions", "advice", "missing", "absent", "language", "notes", "scores", "genes"}
+    assert set(read) == {
+        "patient_id",
+        "as_of",
+        "opinions",
+        "advice",
+        "missing",
+        "absent",
+        "language",
+        "notes",
+        "scores",
+        "genes",
+        "polygenic",
+    }
     assert set(read["opinions"][0]["evidence"][0]) == set(Evidence.__slots__)
 
 

@@ -76,7 +76,7 @@ BOOKS = {"words": [p for p in (*HERE.glob("*.py"), *HERE.glob("templates/*")) if
 BOOKS |= {book: [HERE / f"{book}.py"] for book in ("genome", "tumour")}
 """Who speaks from which book of words."""
 COMPOSED = {
-    "words": r"sex_.*|critical|warning|info",
+    "words": r"sex_.*|withheld_.*|critical|warning|info",
     "genome": r"note_.*|do_.*|gene|.*phenotype|activity|seen|possible|drug|advice|because|by",
     "tumour": r".*",
 }

@@ -61,6 +61,13 @@ class Build(StrEnum):
     GRCh37 = "GRCh37"
 
 
+class Sex(StrEnum):
+    """Sexes that rates are given for."""
+
+    F = "F"
+    M = "M"
+
+
 OfSample = Annotated[str | None, typer.Option("--sample", help="Of a VCF: which person, where the file holds several.")]
 OfBuild = Annotated[Build | None, typer.Option("--build", help="Of a VCF: genome build, where the file does not say.")]
 Absent = Annotated[bool, typer.Option("--absent-is-reference", help="Of a VCF: what the file does not mention is the reference.")]
@@ -410,20 +417,24 @@ def genome(
     one_x: OneX = False,
     outside: Outside = None,
     scoring: Scoring = None,
+    age: Annotated[int | None, typer.Option(min=0, max=120, help="Age in years, for the risk that a score means.")] = None,
+    sex: Annotated[Sex | None, typer.Option(help="Sex, for the risk that a score means.")] = None,
     form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
     language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
 ) -> None:
     """Read a genome: diplotypes, phenotypes and what stays uncertain, gene by gene, without a record.
 
-    Example: `consilium genome amara.vcf.gz`, or `consilium genome cohort.vcf.gz --sample HG00276 --absent-is-reference --format json`
+    Example: `consilium genome amara.vcf.gz`, or `consilium genome cohort.vcf.gz --sample HG00276 --absent-is-reference --format json`, or
+    `consilium genome amara.vcf.gz --score PGS000004_hmPOS_GRCh38.txt.gz --age 45 --sex F`
     """
     from consilium.genomics.reading import read_genome
     from consilium.render.genome import genome_json, genome_text
 
     sent = verbs.outside_calls(outside or ())
     found = read_genome(
-        file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent, scoring=scoring or ()
-    )
+        file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent, scoring=scoring or (),
+        sex=sex.value if sex else None, age=age,
+    )  # fmt: skip
     shown = genome_json(found) if form is Plain.json else genome_text(found, language=language.value, color=out.is_terminal).encode()
     sys.stdout.buffer.write(shown)
     sys.stdout.buffer.flush()

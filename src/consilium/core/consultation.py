@@ -10,6 +10,7 @@ from consilium.core.errors import LawError
 from consilium.core.gene import GeneResult
 from consilium.core.opinion import Opinion
 from consilium.core.points import Points
+from consilium.core.polygenic import PolygenicResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Consultation:
     """The council's answer.
 
     Opinions come ranked, abstentions last; `missing` says what to ask or measure next; `absent` who kept silent, and why.
-    `scores` are the bedside scores that the chart raises, `genes` what the record holds of the patient's genes. `language`
-    is the language its sentences are written in (`en` or `zh`).
+    `scores` are the bedside scores that the chart raises, `genes` what the record holds of the patient's genes and
+    `polygenic` of polygenic scores. `language` is the language its sentences are written in (`en` or `zh`).
     """
 
     patient_id: str
@@ -51,6 +52,7 @@ class Consultation:
     notes: tuple[str, ...] = ()
     scores: tuple[Points, ...] = ()
     genes: tuple[GeneResult, ...] = ()
+    polygenic: tuple[PolygenicResult, ...] = ()
 
     def __post_init__(self) -> None:
         heard = [o.specialist for o in self.opinions] + [a.specialist for a in self.absent]

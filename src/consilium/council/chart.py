@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 from consilium.core.code import concept, split
 from consilium.core.gene import GeneResult
 from consilium.core.patient import Patient, age, sex
+from consilium.core.polygenic import PolygenicResult
 from consilium.council.genome import genes
+from consilium.council.polygenic import polygenic
 from consilium.knowledge import Shelf
 
 
@@ -69,6 +71,7 @@ class Chart:
     values: Mapping[str, Value]
     answers: Mapping[str, Answer]
     genes: tuple[GeneResult, ...] = ()
+    polygenic: tuple[PolygenicResult, ...] = ()
 
 
 def chart(patient: Patient, shelf: Shelf) -> Chart:
@@ -99,6 +102,7 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
             ended[key] = _later(ended.get(key, row["time"]), row["time"])
         elif key not in holding or _order(row["time"], row["source_id"]) >= _order(holding[key].since, holding[key].event_id):
             holding[key] = Entry(key[1], row["text_value"] or "", row["time"], row["source_id"] or "")
+    ever = set(holding)
     for key, end in ended.items():
         if key in holding and _not_before(end, holding[key].since):
             del holding[key]
@@ -119,6 +123,7 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
         values=_values(patient),
         answers=_answers(patient),
         genes=genes(patient, shelf),
+        polygenic=polygenic(patient, sex(patient), age(patient), {key for kind, key in ever if kind == "CONDITION"}, ()),
     )
 
 

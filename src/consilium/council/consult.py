@@ -83,7 +83,9 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
     differ = (voice.say("gene_conflict", one=gene_words(a, voice), other=gene_words(b, voice)) for a, b in conflicts(patient, shelf))
     said = (*told, *doubts, *notes, *differ)
     scores = bedside(patient, held, shelf, voice)
-    return Consultation(patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, said, scores, held.genes)
+    return Consultation(
+        patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, said, scores, held.genes, held.polygenic
+    )
 
 
 def _doubted(doubt: Doubt, voice: Phrases) -> str:

@@ -25,7 +25,9 @@ class MatchReport:
     `called` were read from the genome, `flipped` of these on the other strand. `expected` were absent or not called and count with
     twice the allele frequency that the score states; `unknown` were absent and the score states none, so they do not count.
     `ambiguous` read alike on both strands and were left out, `unmatched` have other alleles in the genome, `unplaced` carry no variant
-    that can be looked up.
+    that can be looked up. `left_out` is what those left out would count for by the frequency that the score states, `spread` the standard
+    deviation of everything that was not read (in the sum's unit, variants taken as independent), and `uncounted` how many of them have no
+    stated frequency.
     """
 
     total: int
@@ -36,6 +38,9 @@ class MatchReport:
     ambiguous: int
     unmatched: int
     unplaced: int
+    left_out: float = 0.0
+    spread: float = 0.0
+    uncounted: int = 0
 
     @property
     def share(self) -> float:
@@ -115,23 +120,28 @@ def score(
     n = len(samples)
     sums = np.zeros(n)
     called, flipped, expected, unknown = (np.zeros(n, np.int64) for _ in range(4))
-    ambiguous = unmatched = 0
+    ambiguous = unmatched = uncounted = 0
+    left_out, variance = 0.0, np.zeros(n)
     lines = _by_place(file, scoring)
     for w in scoring.weights:
-        if not keep and w.other and _opposite(w.effect) == w.other:
-            ambiguous += 1
-            continue
+        frequency = w.frequency if w.frequency is not None else (frequencies or {}).get((w.chromosome, w.start, w.effect))
+        alike = not keep and w.other and _opposite(w.effect) == w.other
         here = lines.get((w.chromosome, w.start), ())
-        fits = next((fit for line in here if (fit := _fit(line, w)) is not None), None)
-        if fits is None and here:
-            unmatched += 1
+        fits = None if alike else next((fit for line in here if (fit := _fit(line, w)) is not None), None)
+        if alike or (fits is None and here):
+            ambiguous += bool(alike)
+            unmatched += not alike
+            uncounted += frequency is None
+            if frequency is not None:
+                left_out += w.weight * _mean(frequency, w.model)
+                variance += w.weight**2 * _variance(frequency, w.model)
             continue
         dosage, seen = fits[0].dosage(fits[1], column) if fits else (np.zeros(n), np.zeros(n, bool))
         counted = _modelled(dosage, w.model)
-        frequency = w.frequency if w.frequency is not None else (frequencies or {}).get((w.chromosome, w.start, w.effect))
         if frequency is not None:
             counted = np.where(seen, counted, _mean(frequency, w.model))
             expected += ~seen
+            variance += ~seen * (w.weight**2 * _variance(frequency, w.model))
         else:
             unknown += ~seen
         sums += w.weight * counted
@@ -140,9 +150,12 @@ def score(
             flipped += seen
     unplaced = sum(scoring.unplaced.values())
     reports = tuple(
-        MatchReport(scoring.total, int(called[i]), int(flipped[i]), int(expected[i]), int(unknown[i]), ambiguous, unmatched, unplaced)
+        MatchReport(
+            scoring.total, int(called[i]), int(flipped[i]), int(expected[i]), int(unknown[i]), ambiguous, unmatched, unplaced,
+            left_out, float(variance[i]) ** 0.5, uncounted + unplaced + int(unknown[i]),
+        )
         for i in range(n)
-    )
+    )  # fmt: skip
     refused = tuple(
         "" if r.share >= least else f"{r.called} of {r.total} variants were read ({100 * r.share:.0f} %), fewer than {100 * least:.0f} %"
         for r in reports
@@ -188,3 +201,11 @@ def _mean(frequency: float, model: str) -> float:
     if model == "dominant":
         return 1.0 - (1.0 - frequency) ** 2
     return frequency**2 if model == "recessive" else 2.0 * frequency
+
+
+def _variance(frequency: float, model: str) -> float:
+    """Variance of that count."""
+    if model == "additive":
+        return 2.0 * frequency * (1.0 - frequency)
+    share = _mean(frequency, model)
+    return share * (1.0 - share)

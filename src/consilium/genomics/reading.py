@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from consilium.core.polygenic import PolygenicResult
 from consilium.genomics.conform import Breach, breaches
 from consilium.genomics.diplotype import Diplotype, from_outside
 from consilium.genomics.pharmacogenomics import build_of, call_all
@@ -15,6 +16,7 @@ from consilium.genomics.scoring import read_scoring
 from consilium.genomics.vcf import VariantFile
 from consilium.knowledge.drug_advice import DrugAdvice, drug_advice
 from consilium.knowledge.pharmacogenes import frequencies, pharmacogenes
+from consilium.knowledge.polygenic_scores import appraised
 
 BREACHES = 20
 """Breaches of the specification that a reading holds, at most."""
@@ -33,7 +35,7 @@ class Reading:
     drugs : tuple of DrugAdvice
         What guidelines say of drugs, by drug.
     scores : tuple of Polygenic
-        Polygenic scores, in the order asked.
+        Polygenic scores, in the order asked; `polygenic` says what each means for somebody of the age and sex given.
     breaches : tuple of Breach
         Where the file's header and its first lines break the VCF specification; it was read all the same.
     absent_is_reference : bool
@@ -49,6 +51,7 @@ class Reading:
     scores: tuple[Polygenic, ...] = ()
     breaches: tuple[Breach, ...] = ()
     absent_is_reference: bool = False
+    polygenic: tuple[PolygenicResult, ...] = ()
 
 
 def read_genome(
@@ -60,6 +63,8 @@ def read_genome(
     lone_x: bool = False,
     outside: Mapping[str, str] | None = None,
     scoring: Iterable[str | Path] = (),
+    sex: str | None = None,
+    age: int | None = None,
 ) -> Reading:
     """Read one person's genome.
 
@@ -77,9 +82,10 @@ def read_genome(
         The person has one X.
     outside : mapping of str to str, optional
         Diplotypes called elsewhere, by gene (`{"CYP2D6": "*1/*4"}`); they take the place of what the file shows.
-
     scoring : iterable of path
         Scoring files of the PGS Catalog.
+    sex : str, optional
+        `F` or `M`, and `age` in completed years: without both a polygenic score says no risk.
 
     Raises
     ------
@@ -96,4 +102,5 @@ def read_genome(
     build, told_by = build_of(file, build)
     scores = tuple(score(file, read_scoring(path, build)) for path in scoring)
     broken = tuple(itertools.islice(breaches(path), BREACHES))
-    return Reading(file.path.name, who, build, told_by, genes, drug_advice(genes), scores, broken, absent_is_reference)
+    meant = tuple(appraised(s.scoring, None if s.refused[0] else float(s.sums[0]), asdict(s.reports[0]), sex, age) for s in scores)
+    return Reading(file.path.name, who, build, told_by, genes, drug_advice(genes), scores, broken, absent_is_reference, meant)

@@ -1,8 +1,8 @@
 """FHIR: a Consultation as an R4 (4.0.1) collection Bundle.
 
-One RiskAssessment per opinion, one GuidanceResponse per specialist, a DetectedIssue for what should be avoided or stopped and for
-drugs that do not go together or not with a gene, Observations of the Genomics Reporting guide for the genes, a proposal
-(ServiceRequest, MedicationRequest) where advice names what to order, and Provenance for each.
+One RiskAssessment per opinion and per risk that a polygenic score means, one GuidanceResponse per specialist, a DetectedIssue for
+what should be avoided or stopped and for drugs that do not go together or not with a gene, Observations of the Genomics Reporting
+guide for the genes, a proposal (ServiceRequest, MedicationRequest) where advice names what to order, and Provenance for each.
 `probabilityDecimal` is a fraction in [0, 1], as in the standard's own examples; the interval and the percentage are in words
 in `rationale` and `note`, because `probability[x]` holds one or the other.
 """
@@ -21,9 +21,11 @@ from consilium.core.code import split
 from consilium.core.consultation import Consultation, Missing
 from consilium.core.gene import GeneResult
 from consilium.core.opinion import Opinion
+from consilium.core.polygenic import AbsoluteRisk, PolygenicResult
 from consilium.render.genomics import observations
 from consilium.render.names import title, titles_for
 from consilium.render.numbers import interval, naive, percent, weight
+from consilium.render.polygenic import risk_words, told
 from consilium.render.prune import prune
 from consilium.render.reasons import finding, label, reasons
 from consilium.render.terms import concept_of, reference, resource_of, subject, terms
@@ -95,6 +97,10 @@ class _Writer:
                 found.append(risk := self.risk(opinion))
                 found.append(self.provenance(risk, device, [i for e in opinion.evidence for i in e.event_ids], opinion.source))
             found.append(self.guidance(opinion))
+        for result in self.consultation.polygenic:
+            for number, risk_ in enumerate(result.risks):
+                found.append(item := self.polygenic(result, risk_, number))
+                found.append(self.provenance(item, device, result.event_ids, ""))
         for absence in self.consultation.absent:
             found.append(self.response(absence.specialist, "data-required", absence.reason))
         heard = {o.specialist for o in self.consultation.opinions} | {a.specialist for a in self.consultation.absent}
@@ -154,6 +160,29 @@ class _Writer:
                 a.summary for a in self.consultation.advice if a.target and split(a.target)[2:] == split(opinion.condition)[2:]
             ),
             "note": [{"text": text} for text in (said, *self.reflections(opinion), self.words.say("disclaimer"))],
+        }
+
+    def polygenic(self, result: PolygenicResult, risk: AbsoluteRisk, number: int) -> dict[str, Any]:
+        """The risk that a polygenic score means between two ages, with the average beside it."""
+        one = told(result, self.shelf, self.words)
+        return {
+            **self.base("RiskAssessment", "polygenic", result.score, str(number)),
+            "status": "final",
+            "method": {"coding": [terms()["polygenic"]["method"]], "text": result.score},
+            "code": terms()["polygenic"]["code"],
+            "subject": subject(self.consultation.patient_id),
+            "occurrenceDateTime": _instant(self.consultation.as_of),
+            "basis": [reference(i, result.score) for i in result.event_ids],
+            "prediction": [
+                {
+                    "outcome": concept_of(result.condition, self.shelf, self.words.language),
+                    "probabilityDecimal": round(risk.probability, 6),
+                    "relativeRisk": round(risk.probability / risk.average, 4) if risk.average else None,
+                    "whenRange": {"low": _years(risk.from_age), "high": _years(risk.to_age)},
+                    "rationale": risk_words(risk, self.words),
+                }
+            ],
+            "note": [{"text": text} for text in (*one.facts[:2], *one.caveats, self.words.say("disclaimer"))],
         }
 
     def reflections(self, opinion: Opinion) -> list[str]:
@@ -293,6 +322,10 @@ def _distinct(references: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for item in references:
         seen.setdefault(item.get("reference") or item["identifier"]["value"], item)
     return list(seen.values())
+
+
+def _years(age: int) -> dict[str, Any]:
+    return {"value": age, "unit": "a", "system": "http://unitsofmeasure.org", "code": "a"}
 
 
 def _instant(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +18,7 @@ from consilium.genomics.reading import Reading
 from consilium.knowledge import shelf
 from consilium.knowledge.drug_guidance import Guidance
 from consilium.knowledge.pharmacogenes import pharmacogenes
+from consilium.render.polygenic import told
 from consilium.render.words import words
 
 POSSIBLE = 3
@@ -45,18 +46,8 @@ def genome_text(reading: Reading, *, language: str = "en", color: bool = True, w
     console.print(table)
     if reading.drugs:
         console.print(_drugs(reading, language, say))
-    for found in reading.scores:
-        report, reason = found.reports[0], found.refused[0]
-        told = (
-            say("score_refused", id=found.scoring, why=reason)
-            if reason
-            else say(
-                "score", id=found.scoring, value=f"{found.sums[0]:.6g}", called=report.called, total=report.total, expected=report.expected
-            )
-        )
-        console.print(Text(told, "yellow" if reason else ""))
     if reading.scores:
-        console.print(Text(say("score_note"), style="dim"))
+        console.print(_scores(reading, language))
     console.print(Text(say("disclaimer"), style="dim"))
     return out.getvalue()
 
@@ -100,11 +91,14 @@ def genome_json(reading: Reading) -> bytes:
         ],
         "scores": {
             found.scoring: {
-                "sum": None if found.refused[0] else float(found.sums[0]),
+                "sum": result.value,
                 "refused": found.refused[0] or None,
                 **asdict(found.reports[0]),
+                "percentile": result.percentile,
+                "risks": [asdict(risk) for risk in result.risks],
+                "withheld": list(result.withheld),
             }
-            for found in reading.scores
+            for found, result in zip(reading.scores, reading.polygenic, strict=True)
         },
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
@@ -131,6 +125,17 @@ def _row(called: Diplotype, say: Any) -> tuple[Text, ...]:
         Text("" if called.outside else f"{seen}/{total}", "yellow" if seen < total else ""),
         Text(tail, "dim"),
     )
+
+
+def _scores(reading: Reading, language: str) -> Group:
+    """Each score with its facts and caveats, as a consultation says them."""
+    lines = []
+    for result in reading.polygenic:
+        one = told(result, shelf(), words(language))
+        lines.append(Text(one.said, "bold"))
+        lines += [Text(f"  {fact}", "yellow" if result.value is None else "") for fact in one.facts]
+        lines += [Text(f"  {caveat}", "dim") for caveat in one.caveats]
+    return Group(*lines)
 
 
 def _drugs(reading: Reading, language: str, say: Any) -> Table:

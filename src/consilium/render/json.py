@@ -71,7 +71,8 @@ def _in_utc(consultation: Consultation) -> Consultation:
 
     genes = tuple(g if g.time is None else replace(g, time=naive(g.time)) for g in consultation.genes)
     opinions = tuple(opinion(o) for o in consultation.opinions)
-    return replace(consultation, as_of=naive(consultation.as_of), opinions=opinions, genes=genes)
+    polygenic = tuple(p if p.time is None else replace(p, time=naive(p.time)) for p in consultation.polygenic)
+    return replace(consultation, as_of=naive(consultation.as_of), opinions=opinions, genes=genes, polygenic=polygenic)
 
 
 def _beyond(sent: Any, read: Any, where: str) -> list[str]:

@@ -28,6 +28,7 @@ from consilium.render import names, numbers
 from consilium.render.figure import scale, trend
 from consilium.render.genes import gene_lines
 from consilium.render.markdown import html
+from consilium.render.polygenic import told
 from consilium.render.reasons import SHOWN, finding, label, reasons, when
 from consilium.render.results import Result, results
 from consilium.render.terms import resource_of
@@ -99,6 +100,7 @@ def page(
         "abstained": [o for o in consultation.opinions if o.abstained is not None],
         "critical": sum(a.urgency == "critical" for a in consultation.advice),
         "genes": gene_lines(consultation, shelf),
+        "polygenic": [told(result, shelf, speech) for result in consultation.polygenic],
         "results": [_result(r, shelf, speech, displays or {}) for r in measured[:RESULTS]],
         "results_more": max(0, len(measured) - RESULTS),
         "models": sorted({o.source for o in consultation.opinions if o.source}),

@@ -17,9 +17,11 @@ from consilium.core.advice import Advice
 from consilium.core.consultation import Consultation
 from consilium.core.opinion import Evidence, Opinion
 from consilium.core.points import Points
+from consilium.core.polygenic import PolygenicResult
 from consilium.render.genes import gene_lines
 from consilium.render.names import name, plain, title, titles_for
 from consilium.render.numbers import day, interval, minute, natural, percent, span, total, weight
+from consilium.render.polygenic import told
 from consilium.render.reasons import SHOWN, finding, label, reasons, when
 from consilium.render.words import Words, words
 
@@ -90,6 +92,7 @@ def _parts(c: Consultation, shelf: Shelf, words: Words, limit: int | None, title
     parts += _section(words.say("abstained"), [_line("○ ", title(who, titles), plain(why or "")) for who, why in silent])
     parts += _section(words.say("advice"), [Padding(_advice(a, words), (min(n, 1), 0, 0, 0)) for n, a in enumerate(c.advice)])
     parts += _section(words.say("genes"), _genes(c, shelf, words))
+    parts += _section(words.say("polygenic"), [_polygenic(result, shelf, words) for result in c.polygenic])
     parts += _section(words.say("scores"), [_points(points, words) for points in c.scores])
     wanted = [
         _line(
@@ -208,6 +211,15 @@ def _genes(c: Consultation, shelf: Shelf, words: Words) -> list[RenderableType]:
             shown.append(_line("· ", plain(line.said), plain(" · ".join(fact for fact in facts if fact))))
     rest = sum(not line.used for line in lines)
     return [*shown, Text(words.say("genes_more", n=rest), style="dim")] if rest else shown
+
+
+def _polygenic(result: PolygenicResult, shelf: Shelf, words: Words) -> RenderableType:
+    one = told(result, shelf, words)
+    facts = [Text(plain(fact)) for fact in one.facts] + [Text(plain(caveat), style="dim") for caveat in one.caveats]
+    head = Text(plain(one.said), style="bold")
+    if one.time:
+        head.append(f"  {day(one.time)}", style="dim")
+    return Group(head, Padding(Group(*facts), (0, 0, 0, 3)))
 
 
 def _advice(a: Advice, words: Words) -> RenderableType:
