@@ -56,3 +56,29 @@ def chromosome_lengths(build: str) -> Mapping[str, int]:
     """
     lengths: Mapping[str, int] = _builds()["lengths"][build]
     return lengths
+
+
+def accession_of(build: str, chromosome: str) -> str | None:
+    """RefSeq accession of a chromosome of a build, None where there is none.
+
+    Examples
+    --------
+    >>> accession_of("GRCh37", "chr17")
+    'NC_000017.10'
+    """
+    bare = chromosome.removeprefix("chr")
+    found: str | None = _builds()["accessions"][build].get("M" if bare == "MT" else bare)
+    return found
+
+
+def chromosome_of(accession: str) -> tuple[str, str] | None:
+    """Build and chromosome of a RefSeq accession, None where it is no chromosome of a known build. That of mitochondria is of both builds.
+
+    Examples
+    --------
+    >>> chromosome_of("NC_000017.11"), chromosome_of("NC_000017.1")
+    (('GRCh38', '17'), None)
+    """
+    return next(
+        ((build, name) for build, names in _builds()["accessions"].items() for name, own in names.items() if own == accession), None
+    )
