@@ -442,6 +442,36 @@ def genome(
 
 @app.command()
 @worded
+def image(
+    paths: Annotated[list[str], typer.Argument(help="DICOM files or folders, PNG, JPEG, NPZ, or https://HOST/dicom-web/studies/UID.")],
+    task: Annotated[list[str] | None, typer.Option(help="What to look for; may be repeated; by default all that fit.")] = None,
+    form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
+    to: Annotated[Path | None, typer.Option("--out", help="Folder for DICOM SEG, SR, capture, FHIR, STL, pictures.")] = None,
+    spacing: Annotated[str, typer.Option(help="Of a picture: mm between rows and columns (and slices first), as 0.2,0.2.")] = "",
+    modality: Annotated[str, typer.Option(help="Of a picture: DICOM's word, as US, DX or OP.")] = "",
+    language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
+) -> None:
+    """Look at images without a record: findings with region and measurement, or why there are none.
+
+    Example: `consilium image ct-folder/ --task lungs --out found/`, or `consilium image scan.png --spacing 0.2,0.2 --modality US`
+    """
+    from consilium.cli.show import working
+
+    with working(err) as progress:
+        shown, rejects = verbs.image(
+            paths, tasks=task or (), form=form.value, out=to, spacing=spacing, modality=modality, language=language.value,
+            color=out.is_terminal, progress=progress,
+        )  # fmt: skip
+    sys.stdout.buffer.write(shown)
+    sys.stdout.buffer.flush()
+    if to is not None:
+        err.print(f"written to {to}")
+    if rejects:
+        raise typer.Exit(1)
+
+
+@app.command()
+@worded
 def tumour(
     disease: Annotated[str, typer.Argument(help="As 'Lung Adenocarcinoma' or 'Breast Cancer'; a wrong name lists them all.")],
     variant: Annotated[list[str] | None, typer.Option(help="As 'EGFR L858R' or 'ERBB2 amplification'; may be repeated.")] = None,

@@ -527,6 +527,80 @@ def render(
     raise InputError("A consultation has no such form", found=form, expected="text, json, fhir, cards or html")
 
 
+def image(
+    paths: Iterable[str],
+    *,
+    tasks: Iterable[str] = (),
+    form: str = "text",
+    out: Path | None = None,
+    spacing: str = "",
+    modality: str = "",
+    language: str = "en",
+    color: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[bytes, bool]:
+    """Look at images without a record, and show what was seen; with `out`, write it as files too.
+
+    Returns
+    -------
+    (bytes, bool)
+        What to show, and whether nothing at all could be read.
+
+    Raises
+    ------
+    InputError
+        When a path or the spacing cannot be used; `NotFoundError` when there is no such task.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+    import orjson
+
+    from consilium.core import Reject
+    from consilium.imaging.dicomweb import fetched
+    from consilium.imaging.export import export
+    from consilium.imaging.look import Seen, look
+    from consilium.imaging.tasks import chosen
+    from consilium.imaging.tasks import tasks as offered
+    from consilium.render.image import image_bundle, image_json, image_text
+
+    wanted = tuple(tasks)
+    rejects: list[Reject] = []
+    seen: list[Seen] = []
+    files: list[Any] = []
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    with fetched(paths, progress) as local:
+        asked = chosen(wanted, offered())
+        steps = _spacing(spacing)
+        for number, one in enumerate(
+            look(local, asked, spacing=steps, modality=modality, asked=bool(wanted), rejects=rejects, progress=progress)
+        ):
+            for reading in one.readings if out is not None else ():
+                progress(f"writing {reading.task}")
+                made = export(one, reading, out, f"{number + 1:02d}")[0] if reading.findings and out is not None else ()
+                files.append((one, reading, made))
+            # what is shown needs no pixels: one image is in memory at a time
+            small = np.broadcast_to(one.volume.array.ravel()[:1].reshape((1,) * one.volume.array.ndim), one.volume.array.shape)
+            seen.append(replace(one, volume=replace(one.volume, array=small)))
+    if out is not None:
+        (out / "report.json").write_bytes(image_json(seen, rejects))
+        if any(one.series is not None for one, _, _ in files):
+            (out / "fhir.json").write_bytes(orjson.dumps(image_bundle(files), option=orjson.OPT_INDENT_2))
+    if form == "json":
+        return image_json(seen, rejects), not seen
+    return image_text(seen, rejects, offered(), language=language, color=color).encode(), not seen
+
+
+def _spacing(text: str) -> tuple[float, ...] | None:
+    if not text:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError("The spacing cannot be read", found=text, expected="millimetres as 0.2,0.2 or 2.5,0.7,0.7") from None
+
+
 def example_ward() -> Path:
     """The folder of the twelve invented patients, in the package or in the source tree.
 

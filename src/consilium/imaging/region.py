@@ -74,6 +74,11 @@ class Region:
         whole[self.slices] = True if self.mask is None else self.mask
         return whole
 
+    def cut(self, low: tuple[int, ...], high: tuple[int, ...]) -> NDArray[np.bool_]:
+        """The part of the region in a box that lies within its own."""
+        inside = tuple(slice(lo - s, hi - s) for lo, hi, s in zip(low, high, self.low, strict=True))
+        return np.ones(np.subtract(high, low), bool) if self.mask is None else self.mask[inside]
+
     def box_mm(self, volume: Volume) -> NDArray[np.float64] | None:
         """Least and greatest x, y, z of the box's corners in millimetres, shape (2, 3); None where the spacing is unknown."""
         if volume.affine is None:

@@ -17,7 +17,7 @@ from consilium.knowledge.shelf import FOLDER, read_sources
 from consilium.knowledge.table import read_table
 
 TERMS = ("key", "kind", "name", "name_zh", "meaning", "code", "category", "site", "side", "source")
-KINDS = ("category", "side", "label", "measurement")
+KINDS = ("category", "side", "label", "measurement", "family")
 _SCHEMES = {"SNOMED": "SCT", "CONSILIUM": "99CONSILIUM"}
 
 

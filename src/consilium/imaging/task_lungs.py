@@ -243,3 +243,7 @@ def _closed(mask: NDArray[np.bool_], volume: Volume, said: Any) -> NDArray[np.bo
 def _disc(radius: float, rows: float, columns: float) -> NDArray[np.bool_]:
     y, x = (np.arange(-int(radius / step) - 1, int(radius / step) + 2) * step for step in (rows, columns))
     return y[:, None] ** 2 + x[None, :] ** 2 <= radius**2
+
+
+TASKS = (Lungs(),)
+"""What this file offers; see `imaging.tasks`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from consilium.imaging.lungs import Lungs
 from consilium.imaging.series import read_series, volume
+from consilium.imaging.task_lungs import Lungs
 from consilium.imaging.volume import HOUNSFIELD, Volume, placed
 from consilium.knowledge.imaging import terms
 
