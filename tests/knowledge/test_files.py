@@ -131,7 +131,7 @@ def test_nobody_fits_two_reference_ranges_of_one_code(opened: Shelf) -> None:
 
 
 def test_vocabularies_are_spelled_as_events_spell_them(opened: Shelf) -> None:
-    known = {"LOINC", "SNOMED", "RxNorm", "ATC", "HGNC", "CONSILIUM", "GENDER", "TEXT", ""}
+    known = {"LOINC", "SNOMED", "RxNorm", "ATC", "HGNC", "DCM", "CONSILIUM", "GENDER", "TEXT", ""}
     assert {split(code).vocabulary for code in opened.codes} <= known
     assert all(split(code).kind == "" for code in opened.codes)
 

@@ -72,13 +72,16 @@ def test_one_moment_is_no_trend() -> None:
     assert trend([(datetime(2020, 1, 1), 1.0), (datetime(2020, 1, 1), 2.0)], None) is None
 
 
-BOOKS = {"words": [p for p in (*HERE.glob("*.py"), *HERE.glob("templates/*")) if p.name not in ("genome.py", "tumour.py")]}
-BOOKS |= {book: [HERE / f"{book}.py"] for book in ("genome", "tumour")}
+OTHERS = {"genome": ("genome",), "tumour": ("tumour",), "image": ("image", "imaging")}
+_APART = {f"{file}.py" for files in OTHERS.values() for file in files}
+BOOKS = {"words": [p for p in (*HERE.glob("*.py"), *HERE.glob("templates/*")) if p.name not in _APART]}
+BOOKS |= {book: [HERE / f"{file}.py" for file in files] for book, files in OTHERS.items()}
 """Who speaks from which book of words."""
 COMPOSED = {
     "words": r"sex_.*|withheld_.*|critical|warning|info",
     "genome": r"note_.*|do_.*|gene|.*phenotype|activity|seen|possible|drug|advice|because|by",
     "tumour": r".*",
+    "image": r"of_.*|structure|candidate|finding|what|claimed|where|size_of|probability|because",
 }
 """Labels whose names are put together, so that they cannot be looked for."""
 

@@ -131,14 +131,15 @@ def worded(act: Callable[..., Any]) -> Callable[..., Any]:
 @worded
 def ingest(
     paths: Annotated[
-        list[str], typer.Argument(help="Files, folders or patterns: FHIR R4, HL7 v2, OMOP, MEDS, tables with --mapping, or VCF.")
+        list[str], typer.Argument(help="Files, folders or patterns: FHIR R4, HL7 v2, OMOP, MEDS, DICOM, tables with --mapping, or VCF.")
     ],
     record: RecordDir,
     mapping: Annotated[
         str | None, typer.Option(help="YAML (file or folder) that says what a table's columns mean, or a shipped name: mimic_iv ...")
     ] = None,
-    zone: Annotated[str | None, typer.Option(help="Time zone of local times in HL7 v2 and OMOP, as in Europe/Zurich.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of local times in HL7 v2, OMOP and DICOM, as in Europe/Zurich.")] = None,
     checkpoint: Annotated[int | None, typer.Option(help="Keep what was read each time this many events wait.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Of DICOM: what to look for, as `consilium image` does; may be repeated.")] = None,
     patient: Annotated[str, typer.Option(help="Of a VCF: whose sample it is.")] = "",
     result_time: Annotated[
         str, typer.Option(help="Of a VCF: when the result was given; a date, a time with its zone, `file` (its header's date) or `now`.")
@@ -153,7 +154,8 @@ def ingest(
     """Read exports into a record; every row becomes events or a named reject.
 
     Example: `consilium ingest exports/ --record ward`, or `consilium ingest mimic-iv-demo/ --record icu --mapping mimic_iv`, or
-    `consilium ingest amara.vcf.gz --record ward --patient amara-okafor --result-time 2025-11-03`
+    `consilium ingest amara.vcf.gz --record ward --patient amara-okafor --result-time 2025-11-03`, or
+    `consilium ingest ct-folder/ --record ward --task lungs`
     """
     from consilium.cli.show import ingested, reading
 
@@ -164,7 +166,9 @@ def ingest(
             absent_is_reference=absent, lone_x=one_x,
         )  # fmt: skip
     with reading(err) as progress:
-        made = verbs.ingest(paths, record, mapping=mapping, zone=zone, genome=order, checkpoint=checkpoint, progress=progress)
+        made = verbs.ingest(
+            paths, record, mapping=mapping, zone=zone, genome=order, tasks=task or (), checkpoint=checkpoint, progress=progress
+        )
     ingested(out, made)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from consilium.core import Card
+    from consilium.imaging.finding import Task
     from consilium.intake.genomes import GenomeOrder
     from consilium.quality import Finding
     from consilium.quality.leak_report import LeakReport
@@ -57,6 +58,7 @@ def ingest(
     mapping: str | Path | None = None,
     zone: str | None = None,
     genome: GenomeOrder | None = None,
+    tasks: Iterable[str] = (),
     checkpoint: int | None = None,
     progress: Callable[..., None] | None = None,
 ) -> Record:
@@ -65,22 +67,34 @@ def ingest(
     Parameters
     ----------
     paths : path, glob pattern, folder, or several
-        FHIR R4, HL7 v2, OMOP CDM, MEDS, tables with `mapping`, or VCF with `genome`; `.gz` and `.zst` too.
+        FHIR R4, HL7 v2, OMOP CDM, MEDS, DICOM, tables with `mapping`, or VCF with `genome`; `.gz` and `.zst` too.
     into : path
         Folder of the record; made when absent, added to when present.
     mapping : path or shipped name, optional
         What the columns of a table mean; `mimic_iv`, `nhamcs_ed`, `physionet2012` and `physionet2019` ship.
     zone : str, optional
-        Time zone of local times in HL7 v2 and OMOP.
+        Time zone of local times in HL7 v2, OMOP and DICOM.
     genome : GenomeOrder, optional
         Whose sample a VCF is, and when its result was given.
+    tasks : iterable of str
+        What the imaging laboratory looks for in DICOM series; see `consilium image`.
     checkpoint : int, optional
         Keep what was read each time this many events wait, so that a killed ingest goes on where it was.
     """
     from consilium.intake import ingest as read
 
     several = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    return read([str(p) for p in several], Path(into), mapping=mapping, zone=zone, genome=genome, checkpoint=checkpoint, progress=progress)
+    wanted = tuple(tasks)
+    asked: tuple[Task, ...] = ()
+    if wanted:
+        from consilium.imaging.tasks import chosen
+        from consilium.imaging.tasks import tasks as offered
+
+        asked = chosen(wanted, offered())
+    return read(
+        [str(p) for p in several], Path(into), mapping=mapping, zone=zone, genome=genome, tasks=asked, checkpoint=checkpoint,
+        progress=progress,
+    )  # fmt: skip
 
 
 def check_time(data: HasEvents, specialist: str | Path | Card | None = None) -> LeakReport:

@@ -5,7 +5,8 @@ allergy or a refuted diagnosis can never be read as the patient's own: `CONDITIO
 `FAMILY//SNOMED//254837009`, `ALLERGY//RxNorm//7980`, `MEDICATION//END//RxNorm//309362`,
 `CONDITION//REFUTED//SNOMED//22298006`. What a gene is like
 has four kinds (`GENOTYPE//HGNC//HGNC:2621`, `PHENOTYPE//`, `ACTIVITY//`, and `ALTERNATIVES//` for what else stays possible), a
-polygenic score one (`POLYGENIC//PGS//PGS000004`). MEDS's own words (`MEDS_BIRTH`, `MEDS_DEATH`, `GENDER//F`) stay as they are.
+polygenic score one (`POLYGENIC//PGS//PGS000004`). An imaging series is `IMAGING//DCM//CT`; what is in it is a `STRUCTURE//`, a
+`CANDIDATE//` that nobody has judged, or a `FINDING//`. MEDS's own words (`MEDS_BIRTH`, `MEDS_DEATH`, `GENDER//F`) stay as they are.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ KINDS = (
     "ACTIVITY",
     "ALTERNATIVES",
     "POLYGENIC",
+    "IMAGING",
+    "STRUCTURE",
+    "CANDIDATE",
+    "FINDING",
 )
 PHASES = ("END", "REFUTED", "NONE")
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from consilium.core.advice import Advice
 from consilium.core.errors import LawError
 from consilium.core.gene import GeneResult
+from consilium.core.image import ImageSeries
 from consilium.core.opinion import Opinion
 from consilium.core.points import Points
 from consilium.core.polygenic import PolygenicResult
@@ -53,6 +54,7 @@ class Consultation:
     scores: tuple[Points, ...] = ()
     genes: tuple[GeneResult, ...] = ()
     polygenic: tuple[PolygenicResult, ...] = ()
+    images: tuple[ImageSeries, ...] = ()
 
     def __post_init__(self) -> None:
         heard = [o.specialist for o in self.opinions] + [a.specialist for a in self.absent]

@@ -18,6 +18,7 @@ from consilium.council.advise import advise
 from consilium.council.bedside import bedside
 from consilium.council.chart import chart
 from consilium.council.genome import conflicts
+from consilium.council.imaging import images
 from consilium.council.pharmacogenetics import gene_words, genes_wanted
 from consilium.council.phrase import Phrases, phrases
 from consilium.council.reference import reference
@@ -84,7 +85,18 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
     said = (*told, *doubts, *notes, *differ)
     scores = bedside(patient, held, shelf, voice)
     return Consultation(
-        patient.id, patient.as_of, ranked, advice, tuple(missing), tuple(absent), language, said, scores, held.genes, held.polygenic
+        patient.id,
+        patient.as_of,
+        ranked,
+        advice,
+        tuple(missing),
+        tuple(absent),
+        language,
+        said,
+        scores,
+        held.genes,
+        held.polygenic,
+        images(patient),
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any, cast
 import consilium.sources
 from consilium.core import Batch, Source
 from consilium.core.errors import FormatError
-from consilium.intake import genomes
+from consilium.imaging.finding import Task
+from consilium.intake import genomes, images
 from consilium.intake.files import Address, Found
 from consilium.intake.genomes import GenomeOrder
 from consilium.sources import csv
@@ -24,13 +25,13 @@ from consilium.sources.unpacked import unpacked_name
 @cache
 def _sources() -> tuple[Any, ...]:
     own = [import_module(f"consilium.sources.{module.name}") for module in pkgutil.iter_modules(consilium.sources.__path__)]
-    return (*(entry.load() for entry in entry_points(group="consilium.sources")), *own, genomes)
+    return (*(entry.load() for entry in entry_points(group="consilium.sources")), *own, genomes, images)
 
 
 @cache
 def forms() -> Mapping[str, Any]:
     """Every source by the suffixes it reads: the modules of `consilium.sources`, and those that other packages offer, and the
-    molecular laboratory.
+    molecular and the imaging laboratory.
 
     Examples
     --------
@@ -51,12 +52,16 @@ def _of_folder(folder: Path) -> Any:
 
 
 def reader(
-    found: Found | Address, mapping: csv.Mapping | None, zone: str | None = None, genome: GenomeOrder | None = None
+    found: Found | Address,
+    mapping: csv.Mapping | None,
+    zone: str | None = None,
+    genome: GenomeOrder | None = None,
+    tasks: tuple[Task, ...] = (),
 ) -> Callable[[], Iterator[Batch]]:
     """What reads a file, data set folder or database.
 
     A file is read by the source of its suffix (`.gz` and `.zst` aside), or by the table source when the user named it with a mapping.
-    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP), `genome` for a VCF.
+    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP, DICOM), `genome` for a VCF, `tasks` for images.
 
     Raises
     ------
@@ -72,6 +77,8 @@ def reader(
             "No source reads such a file", where=found.name, found=suffix or "no suffix", expected=sorted(forms()),
             do="leave it out, or convert it to one of these",
         )  # fmt: skip
+    if is_images(found):
+        return partial(images.read, found.path, zone, tasks)
     if zone is not None and getattr(source, "ZONED", False):
         return partial(source.read, found.path, zone)
     if is_genome(found):
@@ -86,6 +93,11 @@ def reader(
 def is_genome(found: Found | Address) -> bool:
     """Whether it is one VCF, which is read by an order."""
     return isinstance(found, Found) and found.path.is_file() and _suffix(found) in genomes.SUFFIXES
+
+
+def is_images(found: Found | Address) -> bool:
+    """Whether it is a file or folder of images, which tasks can be asked of."""
+    return isinstance(found, Found) and getattr(_reading(found, None), "IMAGES", False)
 
 
 def described(found: Found | Address, mapping: csv.Mapping | None, zone: str | None = None) -> Source:

@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from consilium.core import Batch, Reject
 from consilium.core.errors import ConsiliumError, InputError, NotFoundError
+from consilium.imaging.finding import Task
 from consilium.intake.files import Address, Found, find
-from consilium.intake.forms import described, is_dataset, is_genome, reader, rows
+from consilium.intake.forms import described, is_dataset, is_genome, is_images, reader, rows
 from consilium.intake.genomes import GenomeOrder
 from consilium.intake.identity import Identities, of_record
 from consilium.intake.normalise import normalise
@@ -54,6 +55,7 @@ def ingest(
     mapping: str | Path | Mapping | None = None,
     zone: str | None = None,
     genome: GenomeOrder | None = None,
+    tasks: tuple[Task, ...] = (),
     progress: Callable[[Progress], None] | None = None,
     checkpoint: int | None = None,
 ) -> Record:
@@ -71,9 +73,11 @@ def ingest(
     mapping : path or Mapping, optional
         What the columns of tables among the files mean.
     zone : str, optional
-        Time zone (`Europe/Zurich`) of local times in HL7 v2 and OMOP, where the material itself says none.
+        Time zone (`Europe/Zurich`) of local times in HL7 v2, OMOP and DICOM, where the material itself says none.
     genome : GenomeOrder, optional
         Whose sample a VCF is, and when its result was given; for one VCF. (A folder of VCFs says it in its `samples.csv`.)
+    tasks : tuple of Task
+        What the imaging laboratory looks for in DICOM series among the files; none by default.
     progress : callable, optional
         Called after every batch and file.
     checkpoint : int, optional
@@ -106,7 +110,9 @@ def ingest(
         raise InputError("A checkpoint comes after at least one event", found=checkpoint)
     shards = None if committed(Path(into)) else shards_for(_events(found))
     with writing(into, shards=shards) as writer:
-        run = _Run(writer, plan, zone, genome, _identities(Path(into)), Tally(), len(found), sum(one.size() for one in found), progress)
+        run = _Run(
+            writer, plan, zone, genome, tasks, _identities(Path(into)), Tally(), len(found), sum(one.size() for one in found), progress
+        )
         run.refuse(links)
         held = 0
         for one in found:
@@ -124,6 +130,7 @@ class _Run:
     mapping: Mapping | None
     zone: str | None
     genome: GenomeOrder | None
+    tasks: tuple[Task, ...]
     identities: Identities
     tally: Tally
     files: int
@@ -141,6 +148,9 @@ class _Run:
         checksum = found.sha256()
         if checksum and self.genome is not None and is_genome(found):
             checksum = self.genome.mark(checksum)
+        if checksum and self.tasks and is_images(found):
+            asked = (f"{task.name} {task.version}" for task in self.tasks)
+            checksum = hashlib.sha256("\n".join([checksum, *asked]).encode()).hexdigest()
         if checksum and (checksum in self.checksums or self.writer.known(checksum)):
             self.tally.already += 1
         else:
@@ -179,7 +189,7 @@ class _Run:
         begun = False
         content = hashlib.sha256()
         try:
-            read = reader(found, self.mapping, self.zone, self.genome)
+            read = reader(found, self.mapping, self.zone, self.genome, self.tasks)
             for batch in read():
                 begun = True
                 if not checksum:  # a database: what was read of it is all there is to take the sum of

@@ -2,7 +2,8 @@
 
 One RiskAssessment per opinion and per risk that a polygenic score means, one GuidanceResponse per specialist, a DetectedIssue for
 what should be avoided or stopped and for drugs that do not go together or not with a gene, Observations of the Genomics Reporting
-guide for the genes, a proposal (ServiceRequest, MedicationRequest) where advice names what to order, and Provenance for each.
+guide for the genes, an ImagingStudy with Observations for each series of images, a proposal (ServiceRequest, MedicationRequest)
+where advice names what to order, and Provenance for each.
 `probabilityDecimal` is a fraction in [0, 1], as in the standard's own examples; the interval and the percentage are in words
 in `rationale` and `note`, because `probability[x]` holds one or the other.
 """
@@ -23,6 +24,7 @@ from consilium.core.gene import GeneResult
 from consilium.core.opinion import Opinion
 from consilium.core.polygenic import AbsoluteRisk, PolygenicResult
 from consilium.render.genomics import observations
+from consilium.render.imaging import resources
 from consilium.render.names import title, titles_for
 from consilium.render.numbers import interval, naive, percent, weight
 from consilium.render.polygenic import risk_words, told
@@ -92,6 +94,8 @@ class _Writer:
     def resources(self) -> list[dict[str, Any]]:
         device = self.device()
         found = [device, *(o for gene in self.consultation.genes for o in self.gene(gene))]
+        for series in self.consultation.images:
+            found += resources(series, self.consultation.patient_id, self.base)
         for opinion in self.consultation.opinions:
             if opinion.abstained is None:
                 found.append(risk := self.risk(opinion))

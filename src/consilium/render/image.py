@@ -207,13 +207,13 @@ def _observation(
     return {
         "resourceType": "Observation", "id": _id("observation", one.series.uid, reading.task, str(number)), "status": "preliminary",
         "category": fhir["category"], "code": fhir["finding"], "subject": subject(one.series.patient), "issued": at,
-        "valueCodeableConcept": {"coding": [_coding(term.coded)], "text": f"{term.name} ({finding.standing})"},
-        "bodySite": {"coding": [_coding(terms()[term.site].coded)], "text": terms()[term.site].name} if term.site else None,
+        "valueCodeableConcept": {"coding": [coded(term.coded)], "text": f"{term.name} ({finding.standing})"},
+        "bodySite": {"coding": [coded(terms()[term.site].coded)], "text": terms()[term.site].name} if term.site else None,
         "derivedFrom": [{"reference": f"urn:uuid:{study['id']}"}],
         "component": [
             {
-                "code": {"coding": [_coding(terms()[m.name].coded)], "text": terms()[m.name].name},
-                "valueQuantity": {"value": float(f"{m.value:.6g}"), "unit": m.unit, "system": "http://unitsofmeasure.org", "code": m.unit},
+                "code": {"coding": [coded(terms()[m.name].coded)], "text": terms()[m.name].name},
+                "valueQuantity": {"value": float(f"{m.value:.6g}"), "unit": m.unit, "system": fhir["units"], "code": m.unit},
                 "interpretation": [{"text": f"{m.low:.4g} to {m.high:.4g} {m.unit}"}],
             }
             for m in measured
@@ -222,8 +222,9 @@ def _observation(
     }  # fmt: skip
 
 
-def _coding(coded: tuple[str, str, str]) -> dict[str, str]:
-    value, scheme, meaning = coded
+def coded(concept: tuple[str, str, str]) -> dict[str, str]:
+    """A Coding of one of the laboratory's concepts: value, scheme designator, meaning."""
+    value, scheme, meaning = concept
     return {"system": fhir_terms()["imaging"]["schemes"][scheme], "code": value, "display": meaning}
 
 

@@ -72,7 +72,8 @@ def _in_utc(consultation: Consultation) -> Consultation:
     genes = tuple(g if g.time is None else replace(g, time=naive(g.time)) for g in consultation.genes)
     opinions = tuple(opinion(o) for o in consultation.opinions)
     polygenic = tuple(p if p.time is None else replace(p, time=naive(p.time)) for p in consultation.polygenic)
-    return replace(consultation, as_of=naive(consultation.as_of), opinions=opinions, genes=genes, polygenic=polygenic)
+    images = tuple(s if s.time is None else replace(s, time=naive(s.time)) for s in consultation.images)
+    return replace(consultation, as_of=naive(consultation.as_of), opinions=opinions, genes=genes, polygenic=polygenic, images=images)
 
 
 def _beyond(sent: Any, read: Any, where: str) -> list[str]:

@@ -27,6 +27,7 @@ from consilium.council.reference import Limits, reference
 from consilium.render import names, numbers
 from consilium.render.figure import scale, trend
 from consilium.render.genes import gene_lines
+from consilium.render.imaging import image_lines
 from consilium.render.markdown import html
 from consilium.render.polygenic import told
 from consilium.render.reasons import SHOWN, finding, label, reasons, when
@@ -100,6 +101,7 @@ def page(
         "abstained": [o for o in consultation.opinions if o.abstained is not None],
         "critical": sum(a.urgency == "critical" for a in consultation.advice),
         "genes": gene_lines(consultation, shelf),
+        "images": image_lines(consultation, shelf),
         "polygenic": [told(result, shelf, speech) for result in consultation.polygenic],
         "results": [_result(r, shelf, speech, displays or {}) for r in measured[:RESULTS]],
         "results_more": max(0, len(measured) - RESULTS),

@@ -19,6 +19,7 @@ from consilium.core.opinion import Evidence, Opinion
 from consilium.core.points import Points
 from consilium.core.polygenic import PolygenicResult
 from consilium.render.genes import gene_lines
+from consilium.render.imaging import SeriesLines, image_lines
 from consilium.render.names import name, plain, title, titles_for
 from consilium.render.numbers import day, interval, minute, natural, percent, span, total, weight
 from consilium.render.polygenic import told
@@ -93,6 +94,7 @@ def _parts(c: Consultation, shelf: Shelf, words: Words, limit: int | None, title
     parts += _section(words.say("advice"), [Padding(_advice(a, words), (min(n, 1), 0, 0, 0)) for n, a in enumerate(c.advice)])
     parts += _section(words.say("genes"), _genes(c, shelf, words))
     parts += _section(words.say("polygenic"), [_polygenic(result, shelf, words) for result in c.polygenic])
+    parts += _section(words.say("imaging"), [_images(one, words) for one in image_lines(c, shelf)])
     parts += _section(words.say("scores"), [_points(points, words) for points in c.scores])
     wanted = [
         _line(
@@ -220,6 +222,21 @@ def _polygenic(result: PolygenicResult, shelf: Shelf, words: Words) -> Renderabl
     if one.time:
         head.append(f"  {day(one.time)}", style="dim")
     return Group(head, Padding(Group(*facts), (0, 0, 0, 3)))
+
+
+def _images(one: SeriesLines, words: Words) -> RenderableType:
+    head = Text(plain(one.title), style="bold")
+    if one.time:
+        head.append(f"  {day(one.time)}", style="dim")
+    facts = [_line("· ", f"{plain(t.said)} ({t.claimed})", plain("; ".join(t.facts))) for t in one.things]
+    rest = [Text(plain(note), style="dim") for note in one.notes]
+    if one.more:
+        rest.append(Text(words.say("imaging_more", n=one.more), style="dim"))
+    if one.candidates:
+        rest.append(Text(words.say("imaging_candidates"), style="dim"))
+    if not facts:
+        rest.append(Text(words.say("imaging_none"), style="dim"))
+    return Group(head, Padding(Group(*facts, *rest), (0, 0, 0, 3)))
 
 
 def _advice(a: Advice, words: Words) -> RenderableType:
