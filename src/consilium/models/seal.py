@@ -106,7 +106,7 @@ def seal(
     }
     knows = {"sets": sets, "familiarity": familiarity, "prototypes": prototypes}
     description |= {name: known.as_json() for name, known in knows.items() if known is not None}
-    with _aside(Path(path), _sealed(learner.to_onnx(), description)) as aside:
+    with _aside(Path(path), sealed(learner.to_onnx(), description)) as aside:
         served = ServedModel.load(aside)
         _gate(learner, served, _questions(rows, description["reasons"]))
         served.attribute(_questions(rows[: _reasoned(rows)], {}))
@@ -157,7 +157,7 @@ def seal_stream(
             "calibration": {"slope": calibration.slope, "intercept": calibration.intercept},
         },
     }
-    with _aside(Path(path), _sealed(learner.to_step_onnx(), description)) as aside:
+    with _aside(Path(path), sealed(learner.to_step_onnx(), description)) as aside:
         stream = Stream.load(aside)
         asked = _questions(rows[: _reasoned(rows)], {})
         still, moving = learner.net_.grid.split(asked)
@@ -195,19 +195,27 @@ def _name(learner: Estimator | Hazards | Onnx) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(learner).__name__).lower()
 
 
-def _sealed(model: onnx.ModelProto, description: Mapping[str, Any]) -> bytes:
-    """The model's bytes with the description and the checksum of both inside."""
+def sealed(model: onnx.ModelProto, description: Mapping[str, Any]) -> bytes:
+    """The model's bytes with the description and the checksum of both inside, as `opened` reads them.
+
+    Raises
+    ------
+    ModelError
+        When the description cannot be written as JSON, or the graph asks for more than plain ONNX.
+    """
     try:
         text = orjson.dumps(description, option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
     except TypeError as error:
         raise ModelError(
             "What is to be sealed cannot be written as JSON", found=str(error), do="give numbers, texts, lists and mappings"
         ) from error
-    graph = contents(model.SerializeToString(deterministic=True)).graph
+    held = type(model)()
+    held.CopyFrom(model)  # so that the caller's stays as it is, and is not described twice
+    graph = contents(held.SerializeToString(deterministic=True)).graph
     for key, value in ((KEY, text), (SEAL_KEY, seal_of(graph, text))):
-        entry = model.metadata_props.add()
+        entry = held.metadata_props.add()
         entry.key, entry.value = key, value
-    return bytes(model.SerializeToString(deterministic=True))
+    return bytes(held.SerializeToString(deterministic=True))
 
 
 def _gate(learner: Estimator | Hazards | Onnx, served: ServedModel, questions: NDArray[np.float32]) -> None:

@@ -33,8 +33,8 @@ def opened(data: bytes) -> dict[str, Any]:
     return meta
 
 
-def session(data: bytes, outputs: Set[str]) -> Any:
-    """An onnxruntime session of a graph with the input `X` and these outputs, all float32.
+def session(data: bytes, outputs: Set[str], inputs: Set[str] = frozenset({"X"})) -> Any:
+    """An onnxruntime session of a graph with these inputs and outputs, all float32.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def session(data: bytes, outputs: Set[str]) -> Any:
     except (*refusals, refused.RuntimeException) as error:
         raise ModelError("onnxruntime cannot open a model", found=str(error).splitlines()[0]) from error
     shapes = {(put.name, put.type) for put in (*held.get_inputs(), *held.get_outputs())}
-    wanted = {(name, "tensor(float)") for name in ("X", *outputs)}
+    wanted = {(name, "tensor(float)") for name in (*inputs, *outputs)}
     if shapes != wanted:
         raise ModelError("A model has other inputs and outputs", found=sorted(shapes), expected=sorted(wanted))
     return held

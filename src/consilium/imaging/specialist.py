@@ -1,0 +1,100 @@
+"""Specialist: the folder of a network that sees - its card, its sealed model - and what the card says, checked when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from consilium.core.errors import FormatError, ModelError
+from consilium.models.sealed import opened, session
+
+FOLDER = Path(__file__).parent / "specialists"
+FORM = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCard:
+    """What an image specialist is for.
+
+    Parameters
+    ----------
+    name, version : str
+    title : mapping of str to str
+        What it answers, in `en` and `zh`.
+    label : str
+        Key of `knowledge/imaging.csv` of what it looks for.
+    learner : str
+        `residual`, `texture` or `unet`: what holds the seat.
+    why : str
+        Why it does.
+    modalities : tuple of str
+        DICOM's words.
+    image : mapping
+        `rows`, `columns` and `channels` of what the network is given.
+    intended, not_for : str
+    bar : mapping
+        The least that it must reach to sit: measure to number.
+    sources : tuple of str
+    limits : tuple of str
+    """
+
+    name: str
+    version: str
+    title: Mapping[str, str]
+    label: str
+    learner: str
+    why: str
+    modalities: tuple[str, ...]
+    image: Mapping[str, int]
+    intended: str
+    not_for: str
+    bar: Mapping[str, float]
+    sources: tuple[str, ...]
+    limits: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_card(path: Path) -> ImageCard:
+    """Read a card.
+
+    Raises
+    ------
+    FormatError
+        When it is no YAML, or a field lacks or is not known.
+    """
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        lists = {key: tuple(said.pop(key, ())) for key in ("modalities", "sources", "limits")}
+        card = ImageCard(**{**said, **lists, "version": str(said["version"])})
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as broken:
+        raise FormatError("The card cannot be read", where=str(path), found=str(broken).splitlines()[0], do="see its neighbours") from None
+    if set(card.title) != {"en", "zh"} or not card.sources or card.name != path.parent.name:
+        raise FormatError("The card needs a title in en and zh, sources, and its folder's name", where=str(path), found=card.name)
+    return card
+
+
+def cards() -> Mapping[str, ImageCard]:
+    """The cards of all folders that hold a model, by name."""
+    return {path.parent.name: read_card(path) for path in sorted(FOLDER.glob("*/card.yaml")) if (path.parent / "model.onnx").exists()}
+
+
+@cache
+def model(folder: Path, inputs: tuple[str, ...] = ("X",), outputs: tuple[str, ...] = ("log_odds",)) -> tuple[Any, Mapping[str, Any]]:
+    """The session of a folder's model, and what was sealed with it.
+
+    Raises
+    ------
+    ModelError
+        When there is none, or it is damaged.
+    """
+    try:
+        data = (folder / "model.onnx").read_bytes()
+    except OSError:
+        raise ModelError("There is no model", where=str(folder), do="train it (docs/imaging-models.md)") from None
+    meta = opened(data)
+    return session(data, set(outputs), set(inputs)), meta

@@ -1,0 +1,159 @@
+"""Pictures: yes/no questions put to a whole picture by a sealed network, answered with a calibrated probability and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consilium.core.errors import ConsiliumError
+from consilium.imaging.finding import Finding, Reading
+from consilium.imaging.network_residual import asked
+from consilium.imaging.specialist import FOLDER, ImageCard, cards, model
+from consilium.imaging.texture import texture
+from consilium.imaging.volume import Volume
+from consilium.models.calibration import Calibration
+from consilium.models.conformal import Sets
+from consilium.models.odds import probability_of
+from consilium.models.uncertainty import Intervals
+
+FIELDS = 7
+"""Into how many fields, down and across, a picture is cut to see which of them an answer rests on."""
+_WHITE = 255.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Calibrated log-odds of images (n,), with interval and the answers (no, yes) that stand at 90 %."""
+
+    log_odds: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    stand: NDArray[np.bool_]
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """Calibrated probability (n,)."""
+        return probability_of(self.log_odds)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The task of a folder whose card says `residual` or `texture`; see `consilium.imaging.finding.Task`."""
+
+    card: ImageCard
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """The card's."""
+        return self.card.version
+
+    @property
+    def title(self) -> Mapping[str, str]:
+        """The card's, in English and Chinese."""
+        return self.card.title
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """DICOM's words for images it takes."""
+        return self.card.modalities
+
+    def __call__(self, volume: Volume) -> Reading:
+        """Answer for one picture, or refuse in words."""
+        try:
+            image = prepared(volume, self.card.image)
+            if isinstance(image, str):
+                return self._refused(image)
+            said = self.said(image[None])
+            places = self.resting_on(image)
+        except ConsiliumError as broken:
+            return self._refused(str(broken))
+        no, yes = said.stand[0].tolist()
+        decided = {(True, True): "undecided", (False, False): "unlike what was learned", (True, False): "no", (False, True): "yes"}[no, yes]
+        because = (f"at 90 % confidence the answer is: {decided}", *places)
+        odds, low, high = (float(one[0]) for one in (said.probability, said.low, said.high))
+        standing = "finding" if decided == "yes" else "candidate"
+        found = Finding(self.card.label, standing, None, (), odds, low, high, because)
+        digest = str(self.meta["graph"])[:12]
+        return Reading(self.name, self.version, (found,), None, self.card.limits, f"model {digest}; {'; '.join(self.card.sources)}")
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What was sealed with the model."""
+        return model(FOLDER / self.name)[1]
+
+    def raw(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-odds (n, answers) as the model gives them, of images (n, channels, rows, columns) in [0, 1]."""
+        graph, _ = model(FOLDER / self.name)
+        return asked(graph, texture(images) if self.card.learner == "texture" else images)
+
+    def said(self, images: NDArray[np.float32]) -> Said:
+        """The answer to the card's question for images (n, channels, rows, columns) in [0, 1]."""
+        meta = self.meta
+        score = Calibration(*meta["calibration"]).apply(self.raw(images)[:, meta["answer"]])
+        low, high = Intervals.of_json(meta["intervals"]).at(score)
+        return Said(score, low, high, Sets.of_json(meta["sets"]).at(score))
+
+    def influence(self, image: NDArray[np.float32]) -> NDArray[np.float64]:
+        """By how much the log-odds fall when a field is set to its mean, (7, 7), for an image (channels, rows, columns)."""
+        rows, columns = (np.array_split(np.arange(size), FIELDS) for size in image.shape[1:])
+        views = [image]
+        for down in rows:
+            for across in columns:
+                hidden = image.copy()
+                cut = (slice(None), slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1))
+                hidden[cut] = image[cut].mean((1, 2), keepdims=True)
+                views.append(hidden)
+        told = self.raw(np.stack(views))[:, self.meta["answer"]]
+        return np.asarray((told[0] - told[1:]).reshape(FIELDS, FIELDS))
+
+    def resting_on(self, image: NDArray[np.float32]) -> tuple[str, ...]:
+        """In words, the fields that speak most for and most against."""
+        moved = self.influence(image)
+        words = []
+        for sign, side in ((1, "for"), (-1, "against")):
+            row, column = np.unravel_index(int((sign * moved).argmax()), moved.shape)
+            if sign * moved[row, column] > 0:
+                where = f"field {int(row) + 1} of {FIELDS} from the top, {int(column) + 1} of {FIELDS} from the left"
+                words.append(f"most {side} it: {where} ({moved[row, column]:+.2f} log-odds)")
+        return tuple(words)
+
+    def _refused(self, why: str) -> Reading:
+        return Reading(self.name, self.version, refused=why, limits=self.card.limits)
+
+
+def prepared(volume: Volume, image: Mapping[str, int]) -> NDArray[np.float32] | str:
+    """A picture as the network takes it, (channels, rows, columns) in [0, 1], or why it cannot be had."""
+    if len(volume.shape) != 2:
+        return f"it looks at one picture; this has {volume.shape[0]} slices"
+    if volume.array.dtype != np.uint8:
+        return f"it needs brightness from 0 to 255, 8 bits; this is {volume.array.dtype} in unit {volume.unit}"
+    if image["channels"] == 3 and not volume.colour:
+        return "it needs a colour picture; this is a grey one"
+    grey = volume.array.astype(np.float32)
+    if volume.colour and image["channels"] == 1:
+        if not (volume.array.max(2) - volume.array.min(2) <= 2).all():
+            return "it needs a grey picture; this has colours"
+        grey = grey[:, :, 0]
+    if grey.min() == grey.max():
+        return "nothing is in the picture: all of it has one brightness"
+    from PIL import Image
+
+    size = (image["columns"], image["rows"])
+    planes = np.moveaxis(grey, 2, 0) if grey.ndim == 3 else grey[None]
+    resized = [
+        np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BICUBIC)) if plane.shape != size[::-1] else plane
+        for plane in planes
+    ]
+    return np.clip(np.stack(resized) / _WHITE, 0, 1).astype(np.float32)
+
+
+TASKS = tuple(Picture(card) for card in cards().values() if card.learner in ("residual", "texture"))

@@ -1,0 +1,190 @@
+"""Training of a picture specialist: network and classical baseline by the same folds, the better one calibrated, sealed and proven."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consilium.core.report import Development, LearnerResult, Report
+from consilium.imaging.network_residual import exported
+from consilium.imaging.specialist import FORM, ImageCard
+from consilium.imaging.task_picture import Said
+from consilium.imaging.texture import texture
+from consilium.imaging.train_residual import Recipe, train
+from consilium.models.boosting import Boosting
+from consilium.models.calibration import fit_calibration
+from consilium.models.conformal import fit_sets
+from consilium.models.odds import probability_of
+from consilium.models.seal import sealed
+from consilium.models.uncertainty import fit_intervals
+from consilium.validation.coverage import coverage
+from consilium.validation.measure import learner_result, measure
+
+if TYPE_CHECKING:
+    import onnx
+
+SEED = 20260101
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Both learners under the same folds: log-odds (n,) for the card's question by a model that had not seen the image, and graphs."""
+
+    unseen: Mapping[str, NDArray[np.float64]]
+    graphs: Mapping[str, onnx.ModelProto]
+    results: tuple[LearnerResult, ...]
+
+
+def compare(
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    fold: NDArray[np.int64],
+    recipe: Recipe,
+    *,
+    answer: int = 0,
+    subjects: NDArray[Any] | None = None,
+    keep: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> Compared:
+    """Train the network and the boosted classical features.
+
+    Parameters
+    ----------
+    x : array of shape (n, channels, rows, columns) in [0, 1]
+    y : array of shape (n, answers) of 0 and 1
+    fold : array of shape (n,)
+    recipe : Recipe
+        Of the network.
+    answer : int
+        Which column the card's question is.
+    subjects : array of shape (n,), optional
+        Patient of each image.
+    keep : folder, optional
+        Of members that are finished.
+    say : function
+    """
+    label = y[:, answer].astype(np.int64)
+    trained = train(x, y, fold, recipe, keep=keep, say=say)
+    numbers = texture(x)
+    classical = np.full(len(x), np.nan)
+    for number in np.unique(fold):
+        held = fold == number
+        classical[held] = baseline().fit(numbers[~held], label[~held]).log_odds(numbers[held])
+    unseen = {"residual": trained.unseen[:, answer], "texture": classical}
+    graphs = {
+        "residual": exported(trained.members, x.shape[1:], mirrors=recipe.mirrors),
+        "texture": baseline().fit(numbers, label).to_onnx(),
+    }
+    results = []
+    for name, score in unseen.items():
+        p = probability_of(fit_calibration(score, label).apply(score))
+        results.append(learner_result(name, label, p, 0.0, seed=SEED, subjects=subjects))
+        say(f"{name}: AUROC {results[-1].auroc.value:.3f} on images it had not seen")
+    return Compared(unseen, graphs, tuple(results))
+
+
+def baseline() -> Boosting:
+    """The classical learner: boosted trees over `texture`."""
+    return Boosting(random_state=SEED)
+
+
+def seal_picture(
+    card: ImageCard, compared: Compared, y: NDArray[np.float32], into: Path, *, answer: int = 0, subjects: NDArray[Any] | None = None
+) -> str:
+    """Write `model.onnx` of the card's learner with its calibration, intervals and sets inside; its sha256 is returned."""
+    graph = compared.graphs[card.learner]
+    score, label = compared.unseen[card.learner], y[:, answer].astype(np.int64)
+    line = fit_calibration(score, label)
+    calibrated = line.apply(score)
+    column = answer if card.learner == "residual" else 0
+    description = {
+        "form": FORM,
+        "card": card.name,
+        "version": card.version,
+        "answer": column,
+        "graph": hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest(),
+        "calibration": [line.slope, line.intercept],
+        "intervals": fit_intervals(calibrated, label, subjects=subjects).as_json(),
+        "sets": fit_sets(calibrated, label).as_json(),
+    }
+    data = sealed(graph, description)
+    into.mkdir(parents=True, exist_ok=True)
+    (into / "model.onnx").write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def proven(
+    card: ImageCard,
+    said: Said,
+    y: NDArray[np.int64],
+    results: tuple[LearnerResult, ...],
+    *,
+    digest: str,
+    data: str,
+    fingerprint: str,
+    development: tuple[int, int, str],
+    held_out: str,
+    subjects: NDArray[Any] | None = None,
+) -> Report:
+    """The report of what the sealed model said of images that were held out, by the code that measures every specialist.
+
+    Parameters
+    ----------
+    card, said, y
+        Whose, what was said of the held-out images, and the truth (n,).
+    results : tuple of LearnerResult
+        Both learners inside the development part.
+    digest, data, fingerprint : str
+        Of the model file; name and sha256 of the data.
+    development : (images, of them with the condition, how learners were compared)
+    held_out : str
+        Who was held out, in words.
+    """
+    from dataclasses import replace
+
+    found = measure(y, said.probability, seed=SEED, subjects=subjects)
+    n, events, how = development
+    draft = Report(
+        card=card.name,
+        version=card.version,
+        learner=card.learner,
+        why=card.why,
+        model_sha256=digest,
+        data=data,
+        data_fingerprint=fingerprint,
+        period="not dated",
+        proof=held_out,
+        n=found.n,
+        events=found.events,
+        auroc=found.auroc,
+        auprc=found.auprc,
+        slope=found.slope,
+        intercept=found.intercept,
+        brier=found.brier,
+        calibration=found.calibration,
+        net_benefit=found.net_benefit,
+        subgroups=found.subgroups,
+        comparisons=results,
+        missing={},
+        limits=card.limits,
+        shortfalls=(),
+        made_with={package: version(package) for package in ("numpy", "torch", "lightgbm", "onnxruntime")},
+        development=Development(n, events, "not dated", fingerprint, how),
+        coverage_at_90=coverage(y, said.stand, subjects=subjects),
+    )
+    return replace(draft, shortfalls=shortfalls(card, draft))
+
+
+def shortfalls(card: ImageCard, report: Report) -> tuple[str, ...]:
+    """Where the card's bar is not met."""
+    least = card.bar["auroc_low"]
+    low = report.auroc.low
+    missed = low is None or low < least
+    return (f"AUROC {report.auroc.value:.3f} (low end {low}) does not reach {least:g} with its interval",) if missed else ()
