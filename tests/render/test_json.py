@@ -67,6 +67,7 @@ def test_every_field_is_there_and_times_name_their_zone(english: Consultation) -
         "genes",
         "polygenic",
         "images",
+        "variants",
     }
     assert set(read["opinions"][0]["evidence"][0]) == set(Evidence.__slots__)
 

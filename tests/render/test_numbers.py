@@ -78,7 +78,7 @@ BOOKS = {"words": [p for p in (*HERE.glob("*.py"), *HERE.glob("templates/*")) if
 BOOKS |= {book: [HERE / f"{file}.py" for file in files] for book, files in OTHERS.items()}
 """Who speaks from which book of words."""
 COMPOSED = {
-    "words": r"sex_.*|withheld_.*|critical|warning|info",
+    "words": r"sex_.*|withheld_.*|lacks_.*|fact_.*|strength_.*|critical|warning|info",
     "genome": r"note_.*|do_.*|gene|.*phenotype|activity|seen|possible|drug|advice|because|by",
     "tumour": r".*",
     "image": r"of_.*|structure|candidate|finding|what|claimed|where|size_of|probability|because",

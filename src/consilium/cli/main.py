@@ -74,6 +74,12 @@ Absent = Annotated[bool, typer.Option("--absent-is-reference", help="Of a VCF: w
 OneX = Annotated[bool, typer.Option("--one-x", help="Of a VCF: the person has one X chromosome.")]
 Outside = Annotated[list[str] | None, typer.Option("--outside", help="A diplotype called elsewhere, as CYP2D6=*1/*4; may be repeated.")]
 Scoring = Annotated[list[Path] | None, typer.Option("--score", help="A scoring file of the PGS Catalog; may be repeated.")]
+ClinVarDir = Annotated[
+    Path | None, typer.Option("--clinvar", help="Of a VCF: a lookup of classified variants, made by `consilium clinvar`.")
+]
+Reference = Annotated[
+    Path | None, typer.Option("--reference", help="FASTA of the reference genome, indexed: one spelling for insertions and deletions.")
+]
 Where = Annotated[Engine, typer.Option(help="On this machine, or on Spark (see docs/at-scale.md).")]
 OfSplit = Annotated[Split | None, typer.Option(help="Only the patients of this split; everybody without it.")]
 
@@ -150,6 +156,8 @@ def ingest(
     one_x: OneX = False,
     outside: Outside = None,
     scoring: Scoring = None,
+    clinvar_dir: ClinVarDir = None,
+    reference: Reference = None,
 ) -> None:
     """Read exports into a record; every row becomes events or a named reject.
 
@@ -160,10 +168,10 @@ def ingest(
     from consilium.cli.show import ingested, reading
 
     order = None
-    if patient or result_time or sample or build or absent or one_x or outside or scoring:
+    if patient or result_time or sample or build or absent or one_x or outside or scoring or clinvar_dir or reference:
         order = verbs.genome_order(
             patient, result_time, outside=outside or (), scoring=scoring or (), sample=sample, build=build.value if build else "",
-            absent_is_reference=absent, lone_x=one_x,
+            absent_is_reference=absent, lone_x=one_x, clinvar=clinvar_dir, reference=reference,
         )  # fmt: skip
     with reading(err) as progress:
         made = verbs.ingest(
@@ -421,15 +429,17 @@ def genome(
     one_x: OneX = False,
     outside: Outside = None,
     scoring: Scoring = None,
+    clinvar_dir: ClinVarDir = None,
+    reference: Reference = None,
     age: Annotated[int | None, typer.Option(min=0, max=120, help="Age in years, for the risk that a score means.")] = None,
     sex: Annotated[Sex | None, typer.Option(help="Sex, for the risk that a score means.")] = None,
     form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
     language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
 ) -> None:
-    """Read a genome: diplotypes, phenotypes and what stays uncertain, gene by gene, without a record.
+    """Read a genome without a record: diplotypes and phenotypes, classified variants, polygenic scores, and what stays uncertain.
 
     Example: `consilium genome amara.vcf.gz`, or `consilium genome cohort.vcf.gz --sample HG00276 --absent-is-reference --format json`, or
-    `consilium genome amara.vcf.gz --score PGS000004_hmPOS_GRCh38.txt.gz --age 45 --sex F`
+    `consilium genome amara.vcf.gz --score PGS000004_hmPOS_GRCh38.txt.gz --age 45 --sex F --clinvar clinvar-grch38`
     """
     from consilium.genomics.reading import read_genome
     from consilium.render.genome import genome_json, genome_text
@@ -437,7 +447,7 @@ def genome(
     sent = verbs.outside_calls(outside or ())
     found = read_genome(
         file, sample, build=build.value if build else "", absent_is_reference=absent, lone_x=one_x, outside=sent, scoring=scoring or (),
-        sex=sex.value if sex else None, age=age,
+        sex=sex.value if sex else None, age=age, clinvar=clinvar_dir, reference=reference,
     )  # fmt: skip
     shown = genome_json(found) if form is Plain.json else genome_text(found, language=language.value, color=out.is_terminal).encode()
     sys.stdout.buffer.write(shown)
@@ -472,6 +482,47 @@ def image(
         err.print(f"written to {to}")
     if rejects:
         raise typer.Exit(1)
+
+
+@app.command()
+@worded
+def clinvar(
+    file: Annotated[Path, typer.Argument(help="ClinVar's VCF (clinvar.vcf.gz from NCBI, of October 2017 or later), plain or packed.")],
+    into: Annotated[
+        Path, typer.Option("--out", help="Folder for the lookup; an older lookup there is replaced when the new one is whole.")
+    ],
+    build: OfBuild = None,
+    date: Annotated[str, typer.Option(help="Date of the classifications, where the file does not say, as 2026-01-03.")] = "",
+    reference: Reference = None,
+) -> None:
+    """Make a lookup of classified variants from your own ClinVar file, for `genome` and `ingest`. None is shipped.
+
+    Example: `consilium clinvar clinvar.vcf.gz --out clinvar-grch38`, then `consilium genome amara.vcf.gz --clinvar clinvar-grch38`
+    """
+    from consilium.cli.show import built, over_records
+    from consilium.genomics.clinvar import build_clinvar
+    from consilium.genomics.variant import Fasta
+
+    genome = Fasta(reference, build.value if build else "") if reference else None
+    with over_records(err, "reading") as progress:
+        made = build_clinvar(file, into, build=build.value if build else "", date=date, reference=genome, progress=progress)
+    built(out, made)
+
+
+@app.command()
+@worded
+def hgvs(
+    names: Annotated[list[str], typer.Argument(help="Names such as NC_000017.10:g.41246481T>C or NM_007294.3:c.68_69delAG.")],
+    reference: Reference = None,
+) -> None:
+    """Read HGVS names: what they say, as the standard writes them, and for a chromosome the place in a VCF.
+
+    Example: `consilium hgvs NC_000017.10:g.41246481T>C NP_009225.1:p.E23Vfs*17`
+    """
+    from consilium.cli.show import named
+    from consilium.genomics.variant import Fasta
+
+    named(out, names, Fasta(reference) if reference else None)
 
 
 @app.command()

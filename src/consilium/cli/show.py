@@ -34,6 +34,8 @@ from consilium.specialists.drift import DriftReport
 from consilium.specialists.roster import PAGE
 
 if TYPE_CHECKING:
+    from consilium.genomics.clinvar import Built
+    from consilium.genomics.variant import Fasta
     from consilium.specialists.recalibrate import Recalibrated
 
 
@@ -52,6 +54,49 @@ def reading(console: Console) -> Iterator[Callable[[HowFar], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("reading", total=None)
         yield lambda at: bar.update(task, completed=at.bytes_done, total=at.bytes, description=at.file[-40:])
+
+
+@contextmanager
+def over_records(console: Console, words: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the records of one file."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(words, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def built(console: Console, made: Built) -> None:
+    """What a lookup holds, and the words in its file that are not known here."""
+    table = Table(title=f"Lookup in {made.folder}", title_justify="left", show_header=False)
+    table.add_row("variants", f"{made.records:,}")
+    for name, count in sorted(made.classes.items(), key=lambda item: -item[1]):
+        table.add_row(f"  {name.replace('_', ' ')}", f"{count:,}")
+    if made.no_sequence:
+        table.add_row("[yellow]records that are no sequence, left out[/]", f"{made.no_sequence:,}")
+    for words, count in sorted(made.unknown_words.items(), key=lambda item: -item[1])[:10]:
+        table.add_row(f"[yellow]words not known here[/]: {escape(words)}", f"{count:,}")
+    console.print(table)
+
+
+def named(console: Console, names: list[str], reference: Fasta | None) -> None:
+    """Each HGVS name as the standard writes it, and its place in a VCF; a name that cannot be read fails the whole."""
+    from consilium.core.errors import InputError
+    from consilium.genomics.hgvs import Protein, read_hgvs, to_vcf
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("name", "change", "VCF"):
+        table.add_column(column, overflow="fold")
+    for text in names:
+        found = read_hgvs(text)
+        place = "a protein has none"
+        if not isinstance(found, Protein):
+            try:
+                build, variant = to_vcf(found, reference)
+                place = f"{build} {variant.chromosome}-{variant.start}-{variant.ref}-{variant.alt}"
+            except InputError as refusal:
+                place = f"{refusal.what}: {refusal.do}" if refusal.do else refusal.what
+        table.add_row(escape(str(found)), found.change, escape(place))
+    console.print(table)
 
 
 def ingested(console: Console, record: Record) -> None:

@@ -5,8 +5,9 @@ allergy or a refuted diagnosis can never be read as the patient's own: `CONDITIO
 `FAMILY//SNOMED//254837009`, `ALLERGY//RxNorm//7980`, `MEDICATION//END//RxNorm//309362`,
 `CONDITION//REFUTED//SNOMED//22298006`. What a gene is like
 has four kinds (`GENOTYPE//HGNC//HGNC:2621`, `PHENOTYPE//`, `ACTIVITY//`, and `ALTERNATIVES//` for what else stays possible), a
-polygenic score one (`POLYGENIC//PGS//PGS000004`). An imaging series is `IMAGING//DCM//CT`; what is in it is a `STRUCTURE//`, a
-`CANDIDATE//` that nobody has judged, or a `FINDING//`. MEDS's own words (`MEDS_BIRTH`, `MEDS_DEATH`, `GENDER//F`) stay as they are.
+polygenic score one (`POLYGENIC//PGS//PGS000004`), as has a carried variant (`VARIANT//ClinVar//17662`). An imaging series is
+`IMAGING//DCM//CT`; what is in it is a `STRUCTURE//`, a `CANDIDATE//` that nobody has judged, or a `FINDING//`. MEDS's own words
+(`MEDS_BIRTH`, `MEDS_DEATH`, `GENDER//F`) stay as they are.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ KINDS = (
     "STRUCTURE",
     "CANDIDATE",
     "FINDING",
+    "VARIANT",
 )
 PHASES = ("END", "REFUTED", "NONE")
 

@@ -9,6 +9,7 @@ from consilium.core.advice import Advice
 from consilium.core.errors import LawError
 from consilium.core.gene import GeneResult
 from consilium.core.image import ImageSeries
+from consilium.core.inherited import InheritedVariant
 from consilium.core.opinion import Opinion
 from consilium.core.points import Points
 from consilium.core.polygenic import PolygenicResult
@@ -39,8 +40,9 @@ class Consultation:
     """The council's answer.
 
     Opinions come ranked, abstentions last; `missing` says what to ask or measure next; `absent` who kept silent, and why.
-    `scores` are the bedside scores that the chart raises, `genes` what the record holds of the patient's genes and
-    `polygenic` of polygenic scores. `language` is the language its sentences are written in (`en` or `zh`).
+    `scores` are the bedside scores that the chart raises, `genes` what the record holds of the patient's genes, `polygenic` of
+    polygenic scores, `images` of image series and `variants` of classified variants that are carried. `language` is the language its
+    sentences are written in (`en` or `zh`).
     """
 
     patient_id: str
@@ -55,6 +57,7 @@ class Consultation:
     genes: tuple[GeneResult, ...] = ()
     polygenic: tuple[PolygenicResult, ...] = ()
     images: tuple[ImageSeries, ...] = ()
+    variants: tuple[InheritedVariant, ...] = ()
 
     def __post_init__(self) -> None:
         heard = [o.specialist for o in self.opinions] + [a.specialist for a in self.absent]

@@ -10,6 +10,7 @@ from consilium.core.advice import SUMMARY_LIMIT, URGENCIES, Advice
 from consilium.core.code import concept, split
 from consilium.core.opinion import Opinion
 from consilium.council.chart import Chart, Drug, Value
+from consilium.council.inherited import variant_advice
 from consilium.council.pharmacogenetics import gene_advice
 from consilium.council.phrase import Phrases
 from consilium.council.quantity import percent, since
@@ -42,6 +43,7 @@ def advise(chart: Chart, opinions: tuple[Opinion, ...], shelf: Shelf, phrases: P
     advice = [
         *_allergies(chart, shelf, phrases),
         *gene_advice(chart, shelf, phrases),
+        *variant_advice(chart.variants, chart.as_of, shelf, phrases),
         *_guidelines(chart, opinions, shelf, phrases),
         *_interactions(chart, shelf, phrases),
     ]

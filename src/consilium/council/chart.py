@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 
 from consilium.core.code import concept, split
 from consilium.core.gene import GeneResult
+from consilium.core.inherited import InheritedVariant
 from consilium.core.patient import Patient, age, sex
 from consilium.core.polygenic import PolygenicResult
 from consilium.council.genome import genes
+from consilium.council.inherited import carried
 from consilium.council.polygenic import polygenic
 from consilium.knowledge import Shelf
 
@@ -72,6 +74,7 @@ class Chart:
     answers: Mapping[str, Answer]
     genes: tuple[GeneResult, ...] = ()
     polygenic: tuple[PolygenicResult, ...] = ()
+    variants: tuple[InheritedVariant, ...] = ()
 
 
 def chart(patient: Patient, shelf: Shelf) -> Chart:
@@ -110,6 +113,8 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
     def of(kind: str) -> tuple[Entry, ...]:
         return tuple(sorted((e for (k, _), e in holding.items() if k == kind), key=lambda e: (e.since or datetime.min, e.code)))
 
+    variants = carried(patient)
+    hit = {gene for variant in variants if variant.pathogenic for gene in variant.genes}
     drugs = tuple(Drug(e, shelf.drugs.ingredients(f"MEDICATION//{e.code}", e.text)) for e in of("MEDICATION"))
     return Chart(
         as_of=patient.as_of,
@@ -123,7 +128,8 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
         values=_values(patient),
         answers=_answers(patient),
         genes=genes(patient, shelf),
-        polygenic=polygenic(patient, sex(patient), age(patient), {key for kind, key in ever if kind == "CONDITION"}, ()),
+        polygenic=polygenic(patient, sex(patient), age(patient), {key for kind, key in ever if kind == "CONDITION"}, hit),
+        variants=variants,
     )
 
 

@@ -19,6 +19,7 @@ from consilium.council.bedside import bedside
 from consilium.council.chart import chart
 from consilium.council.genome import conflicts
 from consilium.council.imaging import images
+from consilium.council.inherited import looked_up
 from consilium.council.pharmacogenetics import gene_words, genes_wanted
 from consilium.council.phrase import Phrases, phrases
 from consilium.council.reference import reference
@@ -82,7 +83,7 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
     doubts = tuple(_doubted(doubt, voice) for doubt in input_quality(patient, used, shelf))
     missing.extend(genes_wanted(held, shelf, voice))
     differ = (voice.say("gene_conflict", one=gene_words(a, voice), other=gene_words(b, voice)) for a, b in conflicts(patient, shelf))
-    said = (*told, *doubts, *notes, *differ)
+    said = (*told, *doubts, *notes, *differ, *looked_up(patient, voice))
     scores = bedside(patient, held, shelf, voice)
     return Consultation(
         patient.id,
@@ -97,6 +98,7 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
         held.genes,
         held.polygenic,
         images(patient),
+        held.variants,
     )
 
 

@@ -8,11 +8,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from consilium.core.polygenic import PolygenicResult
+from consilium.genomics.clinvar import ClinVar
 from consilium.genomics.conform import Breach, breaches
 from consilium.genomics.diplotype import Diplotype, from_outside
+from consilium.genomics.inherited import Looked, look_up
 from consilium.genomics.pharmacogenomics import build_of, call_all
 from consilium.genomics.polygenic import Polygenic, score
 from consilium.genomics.scoring import read_scoring
+from consilium.genomics.variant import Fasta
 from consilium.genomics.vcf import VariantFile
 from consilium.knowledge.drug_advice import DrugAdvice, drug_advice
 from consilium.knowledge.pharmacogenes import frequencies, pharmacogenes
@@ -36,6 +39,8 @@ class Reading:
         What guidelines say of drugs, by drug.
     scores : tuple of Polygenic
         Polygenic scores, in the order asked; `polygenic` says what each means for somebody of the age and sex given.
+    looked : Looked or None
+        Classified variants that are carried; None where no lookup was given.
     breaches : tuple of Breach
         Where the file's header and its first lines break the VCF specification; it was read all the same.
     absent_is_reference : bool
@@ -52,6 +57,7 @@ class Reading:
     breaches: tuple[Breach, ...] = ()
     absent_is_reference: bool = False
     polygenic: tuple[PolygenicResult, ...] = ()
+    looked: Looked | None = None
 
 
 def read_genome(
@@ -65,6 +71,8 @@ def read_genome(
     scoring: Iterable[str | Path] = (),
     sex: str | None = None,
     age: int | None = None,
+    clinvar: str | Path | None = None,
+    reference: str | Path | None = None,
 ) -> Reading:
     """Read one person's genome.
 
@@ -86,6 +94,10 @@ def read_genome(
         Scoring files of the PGS Catalog.
     sex : str, optional
         `F` or `M`, and `age` in completed years: without both a polygenic score says no risk.
+    clinvar : path, optional
+        Folder of a lookup that `build_clinvar` made.
+    reference : path, optional
+        FASTA of the reference genome, indexed, so that insertions and deletions are compared in one spelling.
 
     Raises
     ------
@@ -102,5 +114,9 @@ def read_genome(
     build, told_by = build_of(file, build)
     scores = tuple(score(file, read_scoring(path, build)) for path in scoring)
     broken = tuple(itertools.islice(breaches(path), BREACHES))
+    looked = None
+    if clinvar is not None:
+        genome = Fasta(reference, build) if reference is not None else None
+        looked = look_up(file, ClinVar(clinvar), build=build, reference=genome, lone_x=lone_x)
     meant = tuple(appraised(s.scoring, None if s.refused[0] else float(s.sums[0]), asdict(s.reports[0]), sex, age) for s in scores)
-    return Reading(file.path.name, who, build, told_by, genes, drug_advice(genes), scores, broken, absent_is_reference, meant)
+    return Reading(file.path.name, who, build, told_by, genes, drug_advice(genes), scores, broken, absent_is_reference, meant, looked)

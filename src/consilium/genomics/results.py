@@ -13,11 +13,14 @@ import pyarrow as pa
 from consilium.core.events import AS_SENT, table
 from consilium.core.source import Source
 from consilium.genomics.diplotype import Diplotype
+from consilium.genomics.inherited import Looked
 from consilium.genomics.reading import Reading
 from consilium.knowledge.genes import NOT_CALLED
 from consilium.knowledge.pharmacogenes import pharmacogenes
 from consilium.knowledge.shelf import shelf
 
+LOOKUP = "CONSILIUM//lookup"
+"""Code of what was looked up, without its kind."""
 LEAST = 1e-4
 """Possibilities less probable than this are not kept one by one."""
 
@@ -32,7 +35,9 @@ def results(reading: Reading, patient_id: str, time: datetime, available: dateti
 
     For each gene: `GENOTYPE//HGNC//...` (the diplotypes, or the code of "not called"), `PHENOTYPE//` (a code), `ACTIVITY//` (the score,
     unit 1) and `ALTERNATIVES//` (JSON: what else is possible with its probability, positions seen, notes). For each polygenic score
-    `POLYGENIC//PGS//<id>`: the sum, unit 1, and as JSON how it was matched, or why it was refused.
+    `POLYGENIC//PGS//<id>`: the sum, unit 1, and as JSON how it was matched, or why it was refused. For each finding among the classified
+    variants `VARIANT//ClinVar//<number>` (without a number by build and place), and one `VARIANT//CONSILIUM//lookup` that says what was
+    looked up where and how many of each class are carried, all as JSON.
 
     Parameters
     ----------
@@ -60,8 +65,20 @@ def results(reading: Reading, patient_id: str, time: datetime, available: dateti
             {"code": f"POLYGENIC//PGS//{found.scoring}", "text_value": orjson.dumps(told).decode(), **value,
              "source_id": f"{mark}/genomics/{reading.sample}/{found.scoring}"}
         )  # fmt: skip
+    if reading.looked is not None:
+        rows += _looked(reading.looked, f"{mark}/genomics/{reading.sample}")
     common = {"patient_id": patient_id, "time": time, "available": available}
     return table(({**common, **row} for row in rows), AS_SENT)
+
+
+def _looked(looked: Looked, origin: str) -> list[dict[str, Any]]:
+    about = {key: value for key, value in asdict(looked).items() if key != "findings"}
+    rows = [{"code": f"VARIANT//{LOOKUP}", "text_value": orjson.dumps(about).decode(), "source_id": f"{origin}/variants"}]
+    for found in looked.findings:
+        told = {key: value for key, value in asdict(found).items() if key not in ("time", "event_ids")}
+        code = f"ClinVar//{found.identifier}" if found.identifier else f"{found.build}//{found.place}"
+        rows.append({"code": f"VARIANT//{code}", "text_value": orjson.dumps(told).decode(), "source_id": f"{origin}/{found.place}"})
+    return rows
 
 
 def _gene(called: Diplotype, origin: str) -> list[dict[str, Any]]:

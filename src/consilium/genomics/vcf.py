@@ -8,7 +8,7 @@ import re
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ MERGE = 20_000
 """Places nearer than this many bases are fetched by one look into the index."""
 _CONTIG = re.compile(r"##contig=<.*?ID=([^,>]+)")
 _END = re.compile(rb"(?:^|;)END=(\d+)")
+_INFO = re.compile(r'##INFO=<ID=([^,>]+).*?(?:Description="(.*)")?>?$')
 _LENGTH = re.compile(r"length=(\d+)")
 
 
@@ -50,6 +51,8 @@ class Header:
         What told the build.
     date : str
         `fileDate` as written; empty where there is none.
+    info : mapping of str to str
+        Description of each INFO field that is declared.
     """
 
     version: str
@@ -58,6 +61,7 @@ class Header:
     build: str
     told_by: str
     date: str = ""
+    info: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> int:
@@ -70,7 +74,8 @@ class Record:
     """One line for one sample: place, alleles, and which of them each strand has.
 
     `genotype` holds an index into `(ref, *alts)` for each strand, None for `.`; `phased` whether their order means something, and
-    `block` which phase set they belong to (empty: the whole file). `end` is the last base of a reference block, else of `ref`.
+    `block` which phase set they belong to (empty: the whole file). `end` is the last base of a reference block, else of `ref`; `info`
+    and `name` are INFO and ID as written.
     """
 
     chromosome: str
@@ -82,6 +87,8 @@ class Record:
     genotype: tuple[int | None, ...]
     phased: bool
     block: str
+    info: str = ""
+    name: str = ""
 
     @property
     def sequences(self) -> tuple[str, ...]:
@@ -331,7 +338,7 @@ class VariantFile:
         if stated:
             end = max(end, int(stated[1]))
         if not self.header.samples:
-            return Record(text[0], start, end, ref, alts, text[6], (), False, "")
+            return Record(text[0], start, end, ref, alts, text[6], (), False, "", text[7], text[2])
         keys = text[8].split(":")
         values = cells[9 + self.column].decode("utf-8", "replace").split(":")
         sample = dict(zip(keys, values, strict=False))
@@ -347,7 +354,7 @@ class VariantFile:
             raise self._broken(number, "GT", called.encode(), f"allele numbers from 0 to {len(alts)}")
         phased = "|" in called and "/" not in called.lstrip("/")
         block = sample.get("PS", "") if phased else ""
-        return Record(text[0], start, end, ref, alts, text[6], genotype, phased, "" if block == "." else block)
+        return Record(text[0], start, end, ref, alts, text[6], genotype, phased, "" if block == "." else block, text[7], text[2])
 
     def _broken(self, number: int, what: str, found: bytes, expected: str | None = None) -> FormatError:
         where = f"{self.path.name} line {number}" if number else self.path.name
@@ -356,6 +363,7 @@ class VariantFile:
 
 def _header(path: Path, compressed: bool) -> Header:
     contigs: dict[str, int] = {}
+    info: dict[str, str] = {}
     version, date, told, number = "", "", [], 0
     with _open(path, compressed) as stream:
         try:
@@ -375,6 +383,8 @@ def _header(path: Path, compressed: bool) -> Header:
                 elif text.startswith("##"):
                     if text.startswith("##fileDate="):
                         date = text.removeprefix("##fileDate=").strip()
+                    if told_of := _INFO.match(text):
+                        info[told_of[1]] = told_of[2] or ""
                     if found := _CONTIG.match(text):
                         length = _LENGTH.search(text)
                         contigs[found[1]] = int(length[1]) if length else contigs.get(found[1], 0)
@@ -396,7 +406,7 @@ def _header(path: Path, compressed: bool) -> Header:
                     build, by = build_of_lengths(contigs), "the lengths of its chromosomes"
                     if not build:
                         build, by = build_of_words(told), "its header"
-                    return Header(version, samples, contigs, build, by if build else "", date)
+                    return Header(version, samples, contigs, build, by if build else "", date, info)
                 else:
                     break
         except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as broken:

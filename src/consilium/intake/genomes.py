@@ -42,7 +42,7 @@ class GenomeOrder:
         When the result was given: an ISO date, an ISO time with its zone, `file` (the date in the file's own header), or `now`.
     sample : str, optional
         Which one, where the file holds several.
-    build, absent_is_reference, lone_x, outside, scoring
+    build, absent_is_reference, lone_x, outside, scoring, clinvar, reference
         As `read_genome` takes them.
     """
 
@@ -54,11 +54,14 @@ class GenomeOrder:
     lone_x: bool = False
     outside: Mapping[str, str] = field(default_factory=dict)
     scoring: tuple[Path, ...] = ()
+    clinvar: Path | None = None
+    reference: Path | None = None
 
     def mark(self, checksum: str) -> str:
         """A checksum of file and order: one file may hold the samples of several patients."""
+        files = (*self.scoring, *(p for p in (self.clinvar, self.reference) if p))
         told = (checksum, self.patient, self.result_time, self.sample or "", self.build, str(self.absent_is_reference), str(self.lone_x),
-                *(f"{g}={d}" for g, d in sorted(self.outside.items())), *(str(p) for p in self.scoring))  # fmt: skip
+                *(f"{g}={d}" for g, d in sorted(self.outside.items())), *(str(p) for p in files))  # fmt: skip
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
@@ -111,11 +114,11 @@ def _one(path: Path, order: GenomeOrder) -> Batch:
     time, available = _moments(path, order)
     read = read_genome(
         path, order.sample, build=order.build, absent_is_reference=order.absent_is_reference, lone_x=order.lone_x,
-        outside=order.outside, scoring=order.scoring,
+        outside=order.outside, scoring=order.scoring, clinvar=order.clinvar, reference=order.reference,
     )  # fmt: skip
     with path.open("rb") as stream:
         mark = hashlib.file_digest(stream, "sha256").hexdigest()[:8]
-    rows = len(read.genes) + len(read.scores)
+    rows = len(read.genes) + len(read.scores) + (0 if read.looked is None else 1 + len(read.looked.findings))
     return Batch(results(read, order.patient, time, available, mark), rows, rows)
 
 

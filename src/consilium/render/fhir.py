@@ -2,8 +2,8 @@
 
 One RiskAssessment per opinion and per risk that a polygenic score means, one GuidanceResponse per specialist, a DetectedIssue for
 what should be avoided or stopped and for drugs that do not go together or not with a gene, Observations of the Genomics Reporting
-guide for the genes, an ImagingStudy with Observations for each series of images, a proposal (ServiceRequest, MedicationRequest)
-where advice names what to order, and Provenance for each.
+guide for genes and variants, an ImagingStudy with Observations for each series of images, a proposal (ServiceRequest,
+MedicationRequest) where advice names what to order, and Provenance for each.
 `probabilityDecimal` is a fraction in [0, 1], as in the standard's own examples; the interval and the percentage are in words
 in `rationale` and `note`, because `probability[x]` holds one or the other.
 """
@@ -23,8 +23,9 @@ from consilium.core.consultation import Consultation, Missing
 from consilium.core.gene import GeneResult
 from consilium.core.opinion import Opinion
 from consilium.core.polygenic import AbsoluteRisk, PolygenicResult
-from consilium.render.genomics import observations
+from consilium.render.genomics import observations, variant_observations
 from consilium.render.imaging import resources
+from consilium.render.inherited import never_computed, variant_lines
 from consilium.render.names import title, titles_for
 from consilium.render.numbers import interval, naive, percent, weight
 from consilium.render.polygenic import risk_words, told
@@ -96,6 +97,10 @@ class _Writer:
         found = [device, *(o for gene in self.consultation.genes for o in self.gene(gene))]
         for series in self.consultation.images:
             found += resources(series, self.consultation.patient_id, self.base)
+        for variant in self.consultation.variants:
+            (line,) = variant_lines([variant], self.consultation.as_of, self.shelf, self.words.language)
+            said = (*line.caveats, *line.evidence, line.lacking, never_computed(self.words.language))
+            found += variant_observations(variant, self.consultation.patient_id, self.shelf, self.base, [text for text in said if text])
         for opinion in self.consultation.opinions:
             if opinion.abstained is None:
                 found.append(risk := self.risk(opinion))
@@ -137,6 +142,12 @@ class _Writer:
             if event_id in result.event_ids:
                 kind = "implication" if event_id.endswith("#phenotype") else "genotype"
                 return {"reference": f"urn:uuid:{self.uuid('Observation', kind, result.code)}", "display": result.gene}
+        for variant in self.consultation.variants:
+            if event_id in variant.event_ids:
+                return {
+                    "reference": f"urn:uuid:{self.uuid('Observation', 'variant', variant.build, variant.place)}",
+                    "display": variant.name,
+                }
         return reference(event_id, display)
 
     def risk(self, opinion: Opinion) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,13 +12,16 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from consilium.core.inherited import InheritedVariant
 from consilium.council.pharmacogenetics import guidance_words
 from consilium.council.phrase import phrases
 from consilium.genomics.diplotype import UNASSIGNED, Diplotype
 from consilium.genomics.reading import Reading
 from consilium.knowledge import shelf
 from consilium.knowledge.drug_guidance import Guidance
+from consilium.knowledge.inherited import combined
 from consilium.knowledge.pharmacogenes import pharmacogenes
+from consilium.render.inherited import never_computed, variant_lines
 from consilium.render.polygenic import told
 from consilium.render.words import words
 
@@ -46,6 +50,7 @@ def genome_text(reading: Reading, *, language: str = "en", color: bool = True, w
     console.print(table)
     if reading.drugs:
         console.print(_drugs(reading, language, say))
+    console.print(_variants(reading, language, say))
     if reading.scores:
         console.print(_scores(reading, language))
     console.print(Text(say("disclaimer"), style="dim"))
@@ -89,6 +94,9 @@ def genome_json(reading: Reading) -> bytes:
             }
             for a in reading.drugs
         ],
+        "variants": None
+        if reading.looked is None
+        else {**asdict(reading.looked), "findings": [_finding(v) for v in reading.looked.findings]},
         "scores": {
             found.scoring: {
                 "sum": result.value,
@@ -125,6 +133,33 @@ def _row(called: Diplotype, say: Any) -> tuple[Text, ...]:
         Text("" if called.outside else f"{seen}/{total}", "yellow" if seen < total else ""),
         Text(tail, "dim"),
     )
+
+
+def _finding(variant: InheritedVariant) -> dict[str, Any]:
+    raw = {key: value for key, value in asdict(variant).items() if key not in ("time", "event_ids")}
+    kind, points = combined(variant.criteria)
+    return raw | {"criteria_alone": {"class": kind, "points": points}}
+
+
+def _variants(reading: Reading, language: str, say: Any) -> Group:
+    """The findings among the classified variants, and how many of each class are carried; or that nothing was looked up."""
+    if reading.looked is None:
+        return Group(Text(say("not_looked_up"), style="dim"))
+    looked, voice = reading.looked, phrases(language, shelf())
+    counts = ", ".join(f"{n} {voice.say(f'class_{name}')}" for name, n in looked.carried.items()) or "0"
+    about = voice.say("variant_looked", source=looked.source, date=looked.date, build=looked.build, counts=counts)
+    lines = [Text(about + ("" if looked.aligned else voice.say("variant_unaligned")))]
+    if looked.filtered:
+        lines.append(Text(say("filtered", n=looked.filtered), "yellow"))
+    for line in variant_lines(looked.findings, datetime.now(UTC), shelf(), language):
+        lines.append(Text(line.said, "bold red" if line.grave else "bold"))
+        lines += [Text(f"  {line.condition}"), *(Text(f"  {caveat}") for caveat in line.caveats)]
+        lines += [Text(f"  {told_}", "dim") for told_ in (*line.evidence, line.lacking) if told_]
+    if looked.findings:
+        lines.append(Text(never_computed(language), "dim"))
+    if any(v.pathogenic for v in looked.findings):
+        lines.append(Text(voice.say("variant_detail"), "bold"))
+    return Group(*lines)
 
 
 def _scores(reading: Reading, language: str) -> Group:

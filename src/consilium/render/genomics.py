@@ -1,12 +1,14 @@
-"""Genomics: a patient's genes as Observations of the HL7 Genomics Reporting guide (STU 3, FHIR R4): genotype, haplotype, implication."""
+"""Genomics: genes and variants as Observations of the HL7 Genomics Reporting guide (STU 3, FHIR R4): genotype, haplotype, variant,
+implication."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from consilium.core.gene import GeneResult
+from consilium.core.inherited import InheritedVariant
 from consilium.render.terms import coding, subject, terms
 
 if TYPE_CHECKING:
@@ -71,6 +73,81 @@ def observations(result: GeneResult, patient_id: str, shelf: Shelf, language: st
             component=[{"code": terms()["genomics"]["codes"]["predicted"], "valueCodeableConcept": value}],
             note=score,
         )
+
+
+def variant_observations(
+    variant: InheritedVariant, patient_id: str, shelf: Shelf, base: Base, notes: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """A carried variant, and what its source says of it as a diagnostic implication derived from it.
+
+    Parameters
+    ----------
+    variant : InheritedVariant
+    patient_id : str
+    shelf : Shelf
+    base : callable
+        Makes type, id and language of a resource from a key.
+    notes : sequence of str
+        Caveats and evidence, in words.
+    """
+    book = terms()["genomics"]
+    chromosome, start, ref, alt = variant.place.split("-")
+
+    def made(kind: str, **fields: Any) -> dict[str, Any]:
+        return {
+            **base("Observation", kind, variant.build, variant.place),
+            "meta": {"profile": [book["profiles"][kind]]},
+            "status": "final",
+            "category": book["category"],
+            "code": book["codes"][kind],
+            "subject": subject(patient_id),
+            "effectiveDateTime": _instant(variant.time),
+            **fields,
+        }
+
+    def component(key: str, **value: Any) -> dict[str, Any]:
+        return {"code": book["codes"][key], **value}
+
+    genes = [
+        component("gene", valueCodeableConcept={"coding": [coding(code, shelf, "en")] if code else [], "text": gene})
+        for gene in variant.genes
+        for code in [shelf.genes.code_of.get(gene, "")]
+    ]
+    number = [{"system": book["clinvar"], "code": variant.identifier}] if variant.identifier else []
+    state = book["allelic_states"].get(variant.zygosity)
+    observed = made(
+        "variant",
+        valueCodeableConcept={"coding": [book["present"]]},
+        component=[
+            *genes,
+            component("assembly", valueCodeableConcept={"coding": [book["assemblies"][variant.build]]}),
+            component("genomic_hgvs", valueCodeableConcept={"coding": [{"system": book["hgvs"], "code": variant.name}]}),
+            component("chromosome", valueCodeableConcept={"text": chromosome}),
+            component("coordinates", valueCodeableConcept={"coding": [book["one_based"]]}),
+            component("start_end", valueRange={"low": {"value": int(start)}}),
+            component("ref", valueString=ref),
+            component("alt", valueString=alt),
+            component("source_class", valueCodeableConcept={"coding": [book["germline"]]}),
+            *([component("allelic_state", valueCodeableConcept={"coding": [state]})] if state else []),
+            *([component("variation", valueCodeableConcept={"coding": number})] if number else []),
+            *([component("protein_hgvs", valueCodeableConcept={"text": variant.protein})] if variant.protein else []),
+        ],
+    )
+    yield observed
+    if variant.classification == "none":
+        return
+    coded = book["significance"].get(variant.classification)
+    significance = {"coding": [coded] if coded else [], "text": variant.words.replace("_", " ")}
+    yield made(
+        "diagnostic",
+        derivedFrom=[{"reference": f"urn:uuid:{observed['id']}"}],
+        component=[
+            component("significance", valueCodeableConcept=significance),
+            *(component("phenotype", valueCodeableConcept={"text": name}) for name in variant.conditions),
+            *(component("inheritance", valueCodeableConcept={"text": mode}) for mode in variant.inheritance),
+        ],
+        note=[{"text": f"{variant.source}, {variant.source_date}; {variant.status.replace('_', ' ')}"}, *({"text": t} for t in notes)],
+    )
 
 
 def _loinc(key: str) -> dict[str, Any]:

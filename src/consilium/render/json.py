@@ -73,7 +73,10 @@ def _in_utc(consultation: Consultation) -> Consultation:
     opinions = tuple(opinion(o) for o in consultation.opinions)
     polygenic = tuple(p if p.time is None else replace(p, time=naive(p.time)) for p in consultation.polygenic)
     images = tuple(s if s.time is None else replace(s, time=naive(s.time)) for s in consultation.images)
-    return replace(consultation, as_of=naive(consultation.as_of), opinions=opinions, genes=genes, polygenic=polygenic, images=images)
+    variants = tuple(v if v.time is None else replace(v, time=naive(v.time)) for v in consultation.variants)
+    return replace(
+        consultation, as_of=naive(consultation.as_of), opinions=opinions, genes=genes, polygenic=polygenic, images=images, variants=variants
+    )  # fmt: skip
 
 
 def _beyond(sent: Any, read: Any, where: str) -> list[str]:

@@ -28,6 +28,7 @@ from consilium.render import names, numbers
 from consilium.render.figure import scale, trend
 from consilium.render.genes import gene_lines
 from consilium.render.imaging import image_lines
+from consilium.render.inherited import never_computed, variant_lines
 from consilium.render.markdown import html
 from consilium.render.polygenic import told
 from consilium.render.reasons import SHOWN, finding, label, reasons, when
@@ -102,6 +103,8 @@ def page(
         "critical": sum(a.urgency == "critical" for a in consultation.advice),
         "genes": gene_lines(consultation, shelf),
         "images": image_lines(consultation, shelf),
+        "inherited": variant_lines(consultation.variants, consultation.as_of, shelf, consultation.language),
+        "never_computed": never_computed(consultation.language),
         "polygenic": [told(result, shelf, speech) for result in consultation.polygenic],
         "results": [_result(r, shelf, speech, displays or {}) for r in measured[:RESULTS]],
         "results_more": max(0, len(measured) - RESULTS),

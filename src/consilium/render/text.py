@@ -20,6 +20,7 @@ from consilium.core.points import Points
 from consilium.core.polygenic import PolygenicResult
 from consilium.render.genes import gene_lines
 from consilium.render.imaging import SeriesLines, image_lines
+from consilium.render.inherited import Told, never_computed, variant_lines
 from consilium.render.names import name, plain, title, titles_for
 from consilium.render.numbers import day, interval, minute, natural, percent, span, total, weight
 from consilium.render.polygenic import told
@@ -93,6 +94,8 @@ def _parts(c: Consultation, shelf: Shelf, words: Words, limit: int | None, title
     parts += _section(words.say("abstained"), [_line("○ ", title(who, titles), plain(why or "")) for who, why in silent])
     parts += _section(words.say("advice"), [Padding(_advice(a, words), (min(n, 1), 0, 0, 0)) for n, a in enumerate(c.advice)])
     parts += _section(words.say("genes"), _genes(c, shelf, words))
+    lines = variant_lines(c.variants, c.as_of, shelf, c.language)
+    parts += _section(words.say("inherited"), [*(_variant(line, words) for line in lines), *_never(c)])
     parts += _section(words.say("polygenic"), [_polygenic(result, shelf, words) for result in c.polygenic])
     parts += _section(words.say("imaging"), [_images(one, words) for one in image_lines(c, shelf)])
     parts += _section(words.say("scores"), [_points(points, words) for points in c.scores])
@@ -213,6 +216,19 @@ def _genes(c: Consultation, shelf: Shelf, words: Words) -> list[RenderableType]:
             shown.append(_line("· ", plain(line.said), plain(" · ".join(fact for fact in facts if fact))))
     rest = sum(not line.used for line in lines)
     return [*shown, Text(words.say("genes_more", n=rest), style="dim")] if rest else shown
+
+
+def _never(c: Consultation) -> list[RenderableType]:
+    return [Text(never_computed(c.language), style="dim")] if c.variants else []
+
+
+def _variant(line: Told, words: Words) -> RenderableType:
+    head = Text(plain(line.said), style="bold red" if line.grave else "bold")
+    if line.time:
+        head.append(f"  {day(line.time)}", style="dim")
+    parts = [Text(plain(line.condition)), *(Text(plain(caveat)) for caveat in line.caveats)]
+    parts += [Text(plain(told_), style="dim") for told_ in (*line.evidence, line.lacking) if told_]
+    return Group(head, Padding(Group(*parts), (0, 0, 0, 3)))
 
 
 def _polygenic(result: PolygenicResult, shelf: Shelf, words: Words) -> RenderableType:
