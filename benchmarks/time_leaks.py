@@ -7,7 +7,8 @@
 
 A planted leak counts as found only when a finding names the place where it was planted (the code, the input, the source, the
 split or the rows). A clean hospital with any finding, and a planted one with a finding elsewhere, count against precision.
-`recall` is over every kind, held out or not; `recall_held_out_*` are of the kinds written after the checks (planted_held_out.py).
+`recall` is over every kind, held out or not; `recall_held_out_*` are of the kinds written after the checks (planted_held_out.py,
+planted_fourth.py).
 The last line is one JSON object.
 """
 
@@ -25,6 +26,7 @@ from pathlib import Path
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # two processes share the cores better than twice as many threads
 
+import planted_fourth
 import planted_held_out  # registers the kinds written after the checks were frozen
 import planted_kinds
 from planted import World, hospital
@@ -136,10 +138,11 @@ def main() -> None:
             console.print(one((arguments.only, seed)))
         return
     held = planted_held_out
-    known = [k for k in ALL if k not in held.HELD_OUT]
+    known = [k for k in ALL if k not in held.HELD_OUT | planted_fourth.FOURTH]
     sets = {"development": known}
     if arguments.set == "test":
         sets |= {"held_out_1": sorted(held.SEEN_ONCE), "held_out_2": sorted(held.SECOND), "held_out_3": sorted(held.THIRD)}
+        sets |= {"held_out_4": sorted(planted_fourth.FOURTH)}
     seeds, clean = SEEDS[arguments.set][: arguments.seeds], CLEAN[arguments.set][: arguments.clean]
     results = run([(CLEAN_NAME, s) for s in clean] + [(k, s) for s in seeds for kinds in sets.values() for k in kinds], arguments.workers)
     suspected = 0

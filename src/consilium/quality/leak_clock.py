@@ -119,21 +119,30 @@ def _midnight(study: Study) -> Iterator[Finding]:
 
 
 def _filed_at_start(study: Study) -> Iterator[Finding]:
-    """Codes given for payment, after discharge, that stand at the first minute of the stay."""
+    """Codes given for payment, after discharge, that stand at one moment of a stay, counted from its start."""
     billing = [c for c in study.used if split(c).vocabulary in process()["billing_vocabularies"] and split(c).phase == ""]
     rows = study.dated.filter(pl.col("code").is_in(billing) & pl.col("a").is_not_null())
     if rows.is_empty():
         return
-    stays = study.contacts.select("s", "start", at="start").sort("at")
-    held = rows.sort("a").join_asof(stays, left_on="a", right_on="at", by="s", strategy="nearest", check_sortedness=False)
-    held = held.with_columns(first=(pl.col("a") - pl.col("start")).abs() <= _MINUTE)
-    kinds = held.with_columns(kind=pl.col("code").str.extract(r"^(.*)//[^/]*$", 1))
-    for (_,), group in kinds.group_by("kind", maintain_order=True):
-        share = group.filter(pl.col("first")).height / group.height
-        if group.height >= FEW and share >= 0.5:
-            for code, own in _by_code(group.filter(pl.col("first"))):
-                detail = f"{share:.0%} of {group.height} codes of its kind stand at the first minute of a stay"
-                yield Finding("coded_at_admission", code, own.height, shown(own), share, detail)
+    rows = rows.with_columns(kind=pl.col("code").str.extract(r"^(.*)//[^/]*$", 1))
+    stays = study.contacts.select("s", "start", "end", at=pl.col("start") - _MINUTE).sort("at")
+    held = rows.sort("a").join_asof(stays, left_on="a", right_on="at", by="s", strategy="backward", check_sortedness=False)
+    since, day = (pl.col("a") - pl.col("start")) // _MINUTE, pl.col("a") - pl.col("start") // _DAY * _DAY
+    # A stay that goes on: a visit of an hour is coded when it ends, which is near its start.
+    on = (pl.col("a") < pl.col("end") - HOUR).fill_null(False)
+    held = held.with_columns(minute=pl.when(since <= 1).then(0).when(on).then(since), clock=pl.when(on).then(day // _MINUTE))
+    for (_,), group in held.group_by("kind", maintain_order=True):
+        for said, name in (("minute", "{:.0f} minutes after a stay began"), ("clock", "{:.0f} minutes after the day of admission began")):
+            often = group.drop_nulls(said).group_by(said).agg(n=pl.len(), people=pl.col("s").n_unique()).sort("n", said, descending=True)
+            if often.is_empty() or group.height < FEW:
+                continue
+            moment, n, people = often.row(0)
+            share = n / group.height
+            if share >= 0.5 and (people >= 10 or moment == 0):
+                for code, own in _by_code(group.filter(pl.col(said) == moment)):
+                    detail = f"{share:.0%} of {group.height} codes of its kind stand {name.format(moment)}"
+                    yield Finding("coded_at_admission", code, own.height, shown(own), share, detail)
+                break
 
 
 def _end_of_stay(study: Study) -> Iterator[Finding]:

@@ -35,11 +35,11 @@ def cohort_findings(study: Study) -> Iterator[Finding]:
     if study.card is not None:
         yield from _outcome_first(study)
         yield from _before_trigger(study)
-        yield from _from_later(study)
+        yield from _from_later(study.people)
         yield from _selected(study)
     if len(study.y) and min(int(study.y.sum()), int((study.y == 0).sum())) >= _FEW:
         yield from _moments_differ(study)
-        yield from _order(study)
+        yield from _order(study.people)
 
 
 def _outcome_first(study: Study) -> Iterator[Finding]:
@@ -116,13 +116,13 @@ def _from_later(study: Study) -> Iterator[Finding]:
     delay = study.card.question.delay // _MICROSECOND if study.card else 0
     if (trigger != NEVER).mean() > 0.9 and (since[trigger != NEVER] == delay).mean() > 0.9:
         return  # asked when the trigger was known, or as long after it as the question says
-    ahead = study.pairs.filter((pl.col("t") > pl.col("as_of")) & (pl.col("k") != ALWAYS) & pl.col("t").is_not_null())
     groups: list[tuple[str, NDArray[np.bool_]]] = [("rows", np.ones(n, dtype=np.bool_))]
     if len(study.y):
         groups += [("cases", study.y > 0), ("controls", study.y == 0)]
     best: tuple[float, str, str, int] = (0.0, "", "", 0)
-    distance = ahead.with_columns(gap=pl.col("t") - pl.col("as_of"))
-    for (code,), own in distance.sort("row", "t").group_by("code", maintain_order=True):
+    for code in sorted(study.often):
+        ahead = study.beside([code]).filter((pl.col("t") > pl.col("as_of")) & (pl.col("k") != ALWAYS))
+        own = ahead.select("row", gap=pl.col("t") - pl.col("as_of"))
         for name, group in groups:
             held = own.filter(pl.col("row").is_in(np.flatnonzero(group)))
             if held.height < _FEW or group.sum() < _FEW:
@@ -130,7 +130,7 @@ def _from_later(study: Study) -> Iterator[Finding]:
             gaps = held.group_by("gap").agg(rows=pl.col("row").n_unique()).sort("rows", "gap", descending=[True, False])
             share = float(gaps["rows"][0]) / float(group.sum())
             if share > best[0] and gaps["rows"][0] >= _FEW:
-                best = (share, str(code), f"{name}, {gaps['gap'][0] / HOUR:.2f} h before", int(gaps["rows"][0]))
+                best = (share, code, f"{name}, {gaps['gap'][0] / HOUR:.2f} h before", int(gaps["rows"][0]))
     if best[0] >= 0.5:
         yield Finding("asked_from_the_future", "rows", best[3], (best[1],), best[0], f"{best[0]:.0%} of {best[2]} {best[1]}")
 
@@ -196,13 +196,10 @@ def _moments_differ(study: Study) -> Iterator[Finding]:
     if study.card is not None:
         first = _trigger(study)
         scores["time since the trigger"] = np.where(first == NEVER, np.nan, at.astype(np.float64) - first.astype(np.float64))
-    contacts = study.contacts
-    if not contacts.is_empty():
-        asked = pl.DataFrame({"s": study.row_subject, "row": np.arange(len(at)), "as_of": at}).sort("as_of")
-        held = asked.join_asof(
-            contacts.select("s", "start").sort("start"), left_on="as_of", right_on="start", by="s", check_sortedness=False
-        ).sort("row")
-        scores["time since the stay began"] = (held["as_of"] - held["start"]).cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if not study.contacts.is_empty():
+        scores["time since the stay began"] = np.where(
+            study.began == ALWAYS, np.nan, at.astype(np.float64) - study.began.astype(np.float64)
+        )
     best: tuple[float, str] = (0.0, "")
     for name, score in scores.items():
         seen = np.isfinite(score)

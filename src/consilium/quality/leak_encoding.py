@@ -9,17 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilium.quality.leak_report import Finding
-from consilium.quality.leak_study import Column, Floats, Study, area
+from consilium.quality.leak_study import Column, Floats, Study, area, repeated, spread
 
 _IMPROBABLE = 1e-5
+_EXACT = 1e-3  # of the range of values
+_MANY_GROUPS = 8
+_MOST_GROUPS = 40
+_ALIKE = 0.8  # rank correlation with the shares below which no formula of them is looked for
+_BY_CHANCE = 2e-3
 
 
 def encoding(study: Study) -> Iterator[Finding]:
     """Every finding about how columns were made."""
-    for column in study.columns:
+    people = study.people
+    for column, alone in zip(study.columns, people.columns, strict=True):
         x = column.value
         if len(study.y) and min(int(study.y.sum()), int((study.y == 0).sum())) >= 10:
-            found = _encoded(study, column)
+            found = _encoded(study, column) or _pure(alone, people.y) or _filled_by_answer(people, alone)
             if found is not None:
                 yield found
                 continue
@@ -51,14 +57,55 @@ def _encoded(study: Study, column: Column) -> Finding | None:
         if exact:
             detail = f"{int(big.sum())} groups of equal value hold exactly the share of cases that the value states ({places})"
             return Finding("made_from_answers", column.name, int(rows.sum()), (), float(big.sum()), detail)
-        ends = [int((share[big] == end).sum()) for end in (0.0, 1.0)]
-        pure = np.isin(share[big], (0.0, 1.0))
-        alone = np.where(share[big] == 1.0, math.log(rate), math.log(1 - rate))
-        chance = float((n[big] * alone)[pure].sum())
-        if min(ends) >= 2 and n[big][pure].sum() >= 0.7 * n[big].sum() and chance < math.log(_IMPROBABLE):
-            detail = f"{int(pure.sum())} of {int(big.sum())} values stand with cases alone or with controls alone"
-            return Finding("made_from_answers", column.name, int(rows.sum()), (), float(big.sum()), detail)
     return None
+
+
+def _pure(column: Column, answers: NDArray[np.int8]) -> Finding | None:
+    """A column most of whose repeated values stand on one side alone."""
+    seen = np.isfinite(column.value)
+    value, of, n = np.unique(column.value[seen], return_inverse=True, return_counts=True)
+    if len(value) < 4 or len(value) > seen.sum() / 3:
+        return None
+    share, big, rate = np.bincount(of, weights=answers[seen]) / n, n >= 5, float(answers[seen].mean())
+    pure = big & np.isin(share, (0.0, 1.0))
+    if big.sum() < 4 or min(int((share[big] == end).sum()) for end in (0.0, 1.0)) < 2 or n[pure].sum() < 0.7 * n[big].sum():
+        return None
+    chance = float((n[pure] * np.where(share[pure] == 1.0, math.log(rate), math.log(1 - rate))).sum())
+    if chance >= math.log(_IMPROBABLE):
+        return None
+    detail = f"{int(pure.sum())} of {int(big.sum())} values stand with cases alone or with controls alone"
+    return Finding("made_from_answers", column.name, int(seen.sum()), (), float(big.sum()), detail)
+
+
+def _filled_by_answer(study: Study, column: Column) -> Finding | None:
+    """Gaps filled with one number for cases and another for controls."""
+    x, y = column.value, study.y
+    piles = repeated(x)
+    if not 0 < len(piles) <= 20:
+        return None
+    pure: dict[int, tuple[float, int]] = {}
+    chance, rate = 0.0, float(y.mean())
+    for pile in piles:
+        own = y[x == pile]
+        if own.min() == own.max():
+            side = int(own[0])
+            chance += len(own) * math.log(rate if side else 1 - rate)
+            pure[side] = max(pure.get(side, (0.0, 0)), (float(pile), len(own)), key=lambda p: p[1])
+    detail = ""
+    if len(pure) == 2 and chance < math.log(_IMPROBABLE):
+        detail = "; ".join(
+            f"{n} rows hold {pile:.5g}, all of them {'cases' if side else 'controls'}" for side, (pile, n) in sorted(pure.items())
+        )
+    for rows in [np.ones(len(x), dtype=np.bool_), *(np.isin(np.arange(len(x)), fold.train) for fold in study.folds)]:
+        measured = np.isfinite(x) & ~np.isin(x, piles) & rows
+        for side, name in ((1, "cases"), (0, "controls")):
+            own = x[measured & (y == side)]
+            if detail or len(own) < 10:
+                continue
+            for pile, centre in ((pile, float(c(own))) for pile in piles for c in (np.mean, np.median)):
+                if abs(pile - centre) < 1e-4 * own.std() and np.abs(x[measured] - pile).min() > 0:
+                    detail = f"{int((x == pile).sum())} rows hold {pile:.5g}, the mean or median of the {name}"
+    return Finding("made_from_answers", column.name, int(np.isin(x, piles).sum()), (), chance, detail) if detail else None
 
 
 def _exact(value: Floats, share: Floats, n: NDArray[np.int64], rate: float) -> tuple[bool, str]:
@@ -79,18 +126,63 @@ def _exact(value: Floats, share: Floats, n: NDArray[np.int64], rate: float) -> t
         agree = np.abs(m - weight) <= 0.05 * abs(weight)
         if 0 < weight < 1e4 and agree.sum() >= 5 and agree.mean() >= 0.5:
             return True, "as a smoothed share"
-    inner = (share > 0) & (share < 1)
-    if inner.sum() >= 5:
-        log_odds = np.log(share[inner] / (1 - share[inner]))
-        fit = np.polyfit(log_odds, value[inner], 1)
-        left = value[inner] - np.polyval(fit, log_odds)
-        if abs(fit[0]) > 1e-9 and np.abs(left).max() < 1e-3 * max(np.ptp(value[inner]), 1e-9):
-            return True, "as log-odds"
-        fit = np.polyfit(share[inner], value[inner], 1)
-        left = value[inner] - np.polyval(fit, share[inner])
-        if abs(fit[0]) > 1e-9 and np.abs(left).max() < 1e-3 * max(np.ptp(value[inner]), 1e-9):
-            return True, "in proportion"
-    return False, ""
+    fit = _rates(value, share, n, rate)
+    if fit:
+        return True, fit
+    return (True, "in their order") if _in_order(value, share, n) else (False, "")
+
+
+def _rates(value: Floats, share: Floats, n: NDArray[np.int64], rate: float) -> str:
+    """Whether values are, but for place and scale, the shares or their log-odds, however both were drawn towards the mean or the middle."""
+    from scipy.optimize import minimize_scalar
+
+    if len(value) > _MOST_GROUPS:  # as many as tell a formula from chance; the largest, whose shares are surest
+        largest = np.sort(np.argsort(-n, kind="stable")[:_MOST_GROUPS])
+        value, share, n = value[largest], share[largest], n[largest]
+    if abs(spread(value, share)) < _ALIKE:
+        return ""
+
+    def left(weight: float, centre: float, odds: bool) -> Floats:
+        drawn = (share * n + weight * centre) / (n + weight)
+        told = np.log(np.clip(drawn, 1e-9, 1) / np.clip(1 - drawn, 1e-9, 1)) if odds else drawn
+        inner = (drawn > 0) & (drawn < 1) & np.isfinite(value)
+        one, other = np.triu_indices(int(inner.sum()), 1)
+        apart = told[inner][one] - told[inner][other]
+        if len(one) < 10 or (np.abs(apart) > 1e-9).sum() < 10:
+            return np.full(1, np.inf)
+        told_apart = np.abs(apart) > 1e-9
+        slope = float(np.median((value[inner][one] - value[inner][other])[told_apart] / apart[told_apart]))
+        rest = value[inner] - slope * told[inner]
+        found: Floats = np.abs(rest - np.median(rest)) / np.ptp(value[inner])
+        return found
+
+    for odds in (False, True):
+        for centre in (0.5, rate):
+            weights = [0.0, *np.geomspace(0.01, 100, 41)]
+            first = weights[int(np.argmin([np.median(left(w, centre, odds)) for w in weights]))]
+            tried = [first]
+            if first > 0:
+                found = minimize_scalar(
+                    lambda w, c=centre, o=odds: float(np.median(left(float(np.exp(w)), c, o))),
+                    bounds=(np.log(first) - 0.4, np.log(first) + 0.4), method="bounded", options={"xatol": 1e-6},
+                )  # fmt: skip
+                tried.append(float(np.exp(found.x)))
+            for weight in tried:
+                off = left(weight, centre, odds)
+                # Groups that chance gave one value are counted as one, and fit no other: most must agree, not all.
+                if (off < _EXACT).sum() >= 5 and (off < _EXACT).mean() >= 0.75:
+                    return "as log-odds" if odds else "in proportion"
+    return ""
+
+
+def _in_order(value: Floats, share: Floats, n: NDArray[np.int64]) -> bool:
+    """Whether many groups stand in the very order of their shares, which chance would disturb even if that were the order of the truth."""
+    order = np.argsort(value)
+    steps = np.diff(share[order])
+    if len(value) < _MANY_GROUPS or not ((steps > 0).all() or (steps < 0).all()):
+        return False
+    again = np.random.default_rng(5).binomial(n[order], share[order], (2000, len(n))) / n[order]
+    return bool((np.diff(again, axis=1) * np.sign(steps[0]) > 0).all(axis=1).mean() < _BY_CHANCE)
 
 
 def _scaled(study: Study, column: Column, x: Floats) -> Iterator[Finding]:
@@ -131,23 +223,18 @@ def _scaled(study: Study, column: Column, x: Floats) -> Iterator[Finding]:
 
 def _filled(both: Floats, train: Floats) -> str:
     """Whether missing values were filled with the mean or median of all rows rather than of the learning rows."""
-    value, n = np.unique(both[np.isfinite(both)], return_counts=True)
-    top = int(n.argmax())
-    if n[top] < 10 or n[top] < 4 * np.sort(n)[-2]:
-        return ""
-    own_all, own_train = both[both != value[top]], train[train != value[top]]
-    own_all, own_train = own_all[np.isfinite(own_all)], own_train[np.isfinite(own_train)]
-    if len(own_all) < 30 or len(own_train) < 30:
-        return ""
-    spread = float(own_all.std())
-    # A fill that could also have been measured hides among the measured, whose median then means nothing.
-    measured = bool(np.isin(value[top], np.round(own_all, 4))) or _on_grid(value[top], own_all)
-    for name, centre in (("mean", np.mean), ("median", np.median)):
-        whole, part = float(centre(own_all)), float(centre(own_train))
-        if not (measured and name == "median") and abs(value[top] - whole) < 1e-4 * spread and abs(value[top] - part) > 1e-3 * spread:
-            return (
-                f"{n[top]} rows hold {value[top]:.5g}, the {name} of learning and proving rows together (learning rows alone: {part:.5g})"
-            )
+    for pile in repeated(both):
+        own_all, own_train = both[np.isfinite(both) & (both != pile)], train[np.isfinite(train) & (train != pile)]
+        n = int((both == pile).sum())
+        if n < 10 or len(own_all) < 30 or len(own_train) < 30:
+            continue
+        width = float(own_all.std())
+        # A fill that could also have been measured hides among the measured, whose median then means nothing.
+        measured = bool(np.isin(pile, np.round(own_all, 4))) or _on_grid(pile, own_all)
+        for name, centre in (("mean", np.mean), ("median", np.median)):
+            whole, part = float(centre(own_all)), float(centre(own_train))
+            if not (measured and name == "median") and abs(pile - whole) < 1e-4 * width and abs(pile - part) > 1e-3 * width:
+                return f"{n} rows hold {pile:.5g}, the {name} of learning and proving rows together (learning rows alone: {part:.5g})"
     return ""
 
 

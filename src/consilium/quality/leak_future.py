@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -10,28 +10,27 @@ from numpy.typing import NDArray
 
 from consilium.core.code import split
 from consilium.quality.leak_clock import shown
+from consilium.quality.leak_reach import CODES, FEW, at_rows, reach
 from consilium.quality.leak_report import Finding
-from consilium.quality.leak_study import ALWAYS, HOUR, Column, Floats, Study, process, says, spread, together
+from consilium.quality.leak_sign import ratio
+from consilium.quality.leak_study import HOUR, Column, Floats, Study, process, says, spread, together
 
-_FEW = 30
 _STEPS = 10  # a scale of fewer values repeats itself too often for an equality to tell anything
-_SAME = 0.9  # rank correlation at which two quantities are one
 _REACHES = (6, 12, 24, 48, 72, 24 * 365)  # hours
 
 
 def future(study: Study) -> Iterator[Finding]:
     """Every finding of the future."""
-    if len(study.as_of) < _FEW:
+    if len(study.as_of) < FEW:
         return
     yield from _undated(study)
     yield from _late_values(study)
     if study.assumed:
         return
-    later = _later(study)
-    for column in study.columns:
-        yield from _same_quantity(study, column, later)
+    yield from reach(study)
     yield from _copied(study)
     yield from _interpolated(study)
+    yield from _averaged(study)
     if study.foreign:
         for column in study.columns:
             yield from _window(study, column)
@@ -58,14 +57,13 @@ def _undated(study: Study) -> Iterator[Finding]:
 
 def _told(study: Study, code: str) -> bool:
     """Whether an undated code divides cases from controls more than a trait that people are born with does."""
-    from consilium.quality.leak_label import ratio
-
     if not len(study.y):
         return False
     found = study.frame.filter(pl.col("t").is_null() & (pl.col("code") == code))
     for (_,), own in found.group_by("text_value", maintain_order=True):
         said = np.isin(study.row_subject, own["s"].unique().to_numpy())
-        if ratio(study.y, said)[0] >= 6 and int((said & (study.y > 0)).sum()) >= 8:
+        cases, controls = int((said & (study.y > 0)).sum()), int((said & (study.y == 0)).sum())
+        if cases >= 8 and ratio(cases, controls, int((study.y > 0).sum()), int((study.y == 0).sum())) >= 6:
             return True
     return False
 
@@ -83,157 +81,83 @@ def _late_values(study: Study) -> Iterator[Finding]:
             yield Finding("taken_after_asking", column.name, int(late.sum()), where, share, f"{share:.0%} of rows")
 
 
-def _later(study: Study) -> dict[str, tuple[Floats, Floats]]:
-    """What each row's future holds, beside the like quantity of its past: name -> (future, past), NaN where there is none."""
-    n = len(study.as_of)
-    pairs = study.pairs.filter(pl.col("t").is_not_null() & (pl.col("k") != ALWAYS))
-    found: dict[str, tuple[Floats, Floats]] = {}
-    often = pairs.group_by("code").agg(n=pl.col("row").n_unique()).filter(pl.col("n") >= 10).sort("n", "code", descending=[True, False])
-    kept = pairs.filter(pl.col("code").is_in(often["code"].head(80).to_list()))
-    after = ~pl.col("before")
-    by_code = kept.group_by("code", "row").agg(
-        more=after.sum(),
-        less=pl.col("before").sum(),
-        next=(pl.col("t") - pl.col("as_of")).filter(after & (pl.col("t") > pl.col("as_of"))).min(),
-    )
-    for (code,), own in by_code.sort("code", "row").group_by("code", maintain_order=True):
-        row = own["row"].to_numpy()
-        more, less = _at(n, row, own["more"], 0.0), _at(n, row, own["less"], 0.0)
-        found[f"number of {code}"] = (more, less)
-        found[f"number of {code} in all"] = (more + less, less)
-        found[f"time to {code}"] = (_at(n, row, own["next"], np.nan), np.full(n, np.nan))
-    for name, group in (("events", pairs), ("measurements", pairs.filter(pl.col("numeric_value").is_not_null()))):
-        total = group.group_by("row").agg(
-            more=after.sum(), less=pl.col("before").sum(), last=pl.col("t").max() - pl.col("as_of").first(), kinds=pl.col("code").n_unique()
-        )
-        row = total["row"].to_numpy()
-        more, less = _at(n, row, total["more"], 0.0), _at(n, row, total["less"], 0.0)
-        found[f"number of {name}"] = (more, less)
-        found[f"number of {name} in all"] = (more + less, less)
-        found[f"time to the last of {name}"] = (_at(n, row, total["last"], np.nan), np.full(n, np.nan))
-    lab = (
-        pairs.filter(pl.col("unit").str.contains(process()["laboratory_unit"]))
-        .group_by("row")
-        .agg(more=after.sum(), less=pl.col("before").sum())
-    )
-    if not lab.is_empty():
-        row = lab["row"].to_numpy()
-        more, less = _at(n, row, lab["more"], 0.0), _at(n, row, lab["less"], 0.0)
-        found["number of laboratory results"] = (more, less)
-        found["number of laboratory results in all"] = (more + less, less)
-    stay = _stay(study)
-    if stay is not None:
-        found["length of the stay"], found["rest of the stay"] = stay
-    return found
-
-
-def _stay(study: Study) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]] | None:
-    contacts = study.contacts.filter(pl.col("end").is_not_null())
-    if contacts.is_empty():
-        return None
-    n = len(study.as_of)
-    asked = pl.DataFrame({"s": study.row_subject, "row": np.arange(n), "as_of": study.as_of})
-    held = asked.join(contacts, on="s").filter((pl.col("start") <= pl.col("as_of")) & (pl.col("end") > pl.col("as_of")))
-    held = held.group_by("row").agg(pl.col("start").min(), pl.col("end").max(), pl.col("as_of").first())
-    row = held["row"].to_numpy()
-    gone = _at(n, row, held["as_of"] - held["start"], np.nan)
-    return (_at(n, row, held["end"] - held["start"], np.nan), gone), (_at(n, row, held["end"] - held["as_of"], np.nan), gone)
-
-
-def _at(n: int, row: NDArray[np.int64], value: pl.Series, empty: float) -> Floats:
-    filled = np.full(n, empty)
-    filled[row] = value.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return filled
-
-
-def _same_quantity(study: Study, column: Column, later: dict[str, tuple[Floats, Floats]]) -> Iterator[Finding]:
-    """Counts, times and events to come that an input already is."""
-    x = column.value
-    binary = len(np.unique(x[np.isfinite(x)])) == 2
-    best: tuple[float, str, int] = (0.0, "", 0)
-    for name, (ahead, past) in later.items():
-        if name.startswith("number") and binary:
-            here, there, was = x > np.nanmin(x), ahead > 0, past > 0
-            if min(there.sum(), here.sum(), (~there).sum()) < 10 or name.endswith("in all"):
-                continue
-            phi = abs(together(here.astype(np.float64), there.astype(np.float64)))
-            old = abs(together(here.astype(np.float64), was.astype(np.float64)))
-            if phi >= 0.85 and phi > old + 0.1 and phi > best[0]:
-                best = (phi, f"whether there is any {name.removeprefix('number of ')}", len(x))
-            continue
-        both = np.isfinite(x) & np.isfinite(ahead)
-        if both.sum() < _FEW or len(np.unique(ahead[both])) < 4 or len(np.unique(x[both])) < 4:
-            continue
-        rho = abs(spread(x[both], ahead[both]))
-        if rho < _SAME or rho <= best[0]:
-            continue
-        known = both & np.isfinite(past)
-        old = abs(spread(x[known], past[known])) if known.sum() >= _FEW else 0.0
-        if old < rho - 0.05 and not _explained(study, column, both):
-            best = (rho, name, int(both.sum()))
-    if best[1]:
-        where = tuple(f"subject {study.rows[i][0]}: {x[i]:g}" for i in np.flatnonzero(np.isfinite(x))[:3])
-        yield Finding(
-            "equals_the_future", column.name, best[2], where, best[0], f"rank correlation {best[0]:.2f} with the {best[1]} to come"
-        )
-
-
-def _explained(study: Study, column: Column, rows: NDArray[np.bool_]) -> bool:
-    """Whether the moment of asking itself (time since the stay began, or calendar time) is what an input follows."""
-    return abs(spread(column.value[rows], study.as_of[rows].astype(np.float64))) >= _SAME
-
-
 def _copied(study: Study) -> Iterator[Finding]:
     """Values known at the asking that equal, far more often than their neighbours on the scale do, values still to come."""
-    numbers = study.pairs.filter(pl.col("numeric_value").is_not_null() & pl.col("t").is_not_null())
-    card = study.card
-    codes = study.used if card is None else sorted({c for i in card.inputs for c in i.codes})
-    for code in codes:
-        own = numbers.filter(pl.col("code") == code).sort("row", "t", "a", "numeric_value")
-        after = own.filter(~pl.col("before"))
-        before = own.filter(pl.col("before"))
-        if before["row"].n_unique() < _FEW or after["row"].n_unique() < 20:
+    for code in study.read:
+        if code not in study.often:
             continue
-        v = pl.col("numeric_value").cast(pl.Float64)
-        ahead = after.group_by("row").agg(
-            **{
-                "next value": v.first(),
-                "greatest value": v.max(),
-                "least value": v.min(),
-                "last value": v.last(),
-                "mean": v.mean(),
-                "median": v.median(),
-            }
-        )
-        own = own.filter(~pl.col("numeric_value").is_in(_piles(own["numeric_value"])))
-        if own["numeric_value"].n_unique() < _STEPS:
-            continue
-        before = own.filter(pl.col("before"))
-        whole = own.group_by("row").agg(total=v.sum(), many=pl.len())
-        held = before.with_columns(x=v, previous=v.shift(1).over("row")).join(ahead, on="row").join(whole, on="row")
-        held = held.with_columns(((pl.col("total") - pl.col("x")) / (pl.col("many") - 1)).alias("mean of the others"))
-        grid = _grid(before["numeric_value"].to_numpy().astype(np.float64))
-        habit = _spike((held["x"] - held["previous"]).drop_nulls().to_numpy(), grid)[1]
-        for stat in ("next value", "greatest value", "least value", "last value", "mean", "median", "mean of the others"):
-            apart = (held["x"] - held[stat]).to_numpy()
+        numbers = study.beside([code]).filter(pl.col("numeric_value").is_not_null() & pl.col("t").is_not_null())
+        numbers = numbers.select("s", "row", "before", "t", "a", "time", "available", "code", "subject_id", v="numeric_value")
+        own = numbers.with_columns(pl.col("v").cast(pl.Float64)).sort("row", "t", "a", "v")
+        found = _copy(study, code, own)
+        if found is not None:
+            yield found
+
+
+_STATS = ("next", "greatest", "least", "last", "mean", "median")
+
+
+def _copy(study: Study, code: str, own: pl.DataFrame) -> Finding | None:
+    after, before = own.filter(~pl.col("before")), own.filter(pl.col("before"))
+    if before["row"].n_unique() < FEW or after["row"].n_unique() < 20:
+        return None
+    v = pl.col("v")
+    ahead = after.group_by("row").agg(
+        **{
+            "next value": v.first(),
+            "greatest value": v.max(),
+            "least value": v.min(),
+            "last value": v.last(),
+            "mean": v.mean(),
+            "median": v.median(),
+        }
+    )
+    piles = _piles(own["v"].to_numpy())
+    whole = own.group_by("row").agg(total=v.sum(), many=pl.len())
+    held = before.with_columns(previous=v.shift(1).over("row"), place=pl.int_range(pl.len()).over("row"), known=pl.len().over("row"))
+    held = held.join(whole, on="row").filter(~v.is_in(piles)).join(ahead, on="row")
+    if held["v"].n_unique() < _STEPS:
+        return None
+    held = held.with_columns(((pl.col("total") - v) / (pl.col("many") - 1)).alias("mean of the others"))
+    grid = _grid(held["v"].to_numpy())
+    habit = _spike((held["v"] - held["previous"]).drop_nulls().to_numpy(), grid)[1]
+    rows = held["row"].n_unique()
+    began = pl.Series(study.began[held["row"].to_numpy()])
+    held = held.with_columns(since=pl.when(pl.col("t") >= began).then(pl.col("t")))
+    firsts = held.filter(pl.col("since") == pl.col("since").min().over("row")).unique("row", maintain_order=True)
+    rest = own.join(firsts.select("row", first="t"), on="row").filter(pl.col("t") > pl.col("first")).group_by("row")
+    stay = rest.agg(v.mean().alias("mean of the rest of the stay"), v.median().alias("median of the rest of the stay"))
+    for part in (held, firsts.join(stay, on="row"), held.filter(pl.col("place") == pl.col("known") - 1)):
+        for stat in (name for name in part.columns if name.startswith(_STATS)):
+            apart = (part["v"] - part[stat]).to_numpy()
             excess, share, equal = _spike(apart, grid)
-            rows = held.filter(pl.Series(np.abs(apart) <= grid / 2 + 1e-6))
-            reached = rows["row"].n_unique() / max(1, held["row"].n_unique())
+            hits = part.filter(pl.Series(np.abs(apart) <= grid / 2 + 1e-6))
+            reached = hits["row"].n_unique() / max(1, rows)
             if equal >= 15 and excess >= 5 and share >= 1.5 * habit + 0.03 and reached >= 0.1:
                 detail = f"{reached:.0%} of rows hold the {stat} of the time after, {excess:.0f} times as often as chance has it"
-                yield Finding("copied_from_the_future", code, rows.height, shown(rows), excess, detail)
-                break
+                return Finding("copied_from_the_future", code, hits.height, shown(hits), excess, detail)
+    return None
 
 
-def _piles(values: pl.Series) -> list[float]:
+def _piles(values: Floats) -> list[float]:
     """Values at which a scale ends or an instrument stops counting: far more frequent than those beside them."""
-    value, n = np.unique(values.drop_nulls().to_numpy(), return_counts=True)
-    grid = _grid(value.astype(np.float64))
+    value, n = np.unique(values, return_counts=True)
+    grid = _step(values)
     gap = np.abs(value[:, None] - value[None, :]) if len(value) <= 2000 else np.zeros((0, 0))
     if not gap.size:
         return []
     beside = (np.where((gap > grid / 2) & (gap < 3.5 * grid), n[None, :], 0).sum(axis=1)) / 6
     return [float(v) for v in value[n > 4 * (beside + 3)]]
+
+
+def _step(values: Floats) -> float:
+    """The step in which most values are written."""
+    step = 1.0
+    for _ in range(3):
+        if (np.abs(values / step - np.round(values / step)) > 1e-3).mean() < 0.5:
+            return step
+        step /= 10
+    return step
 
 
 def _grid(values: Floats) -> float:
@@ -259,10 +183,8 @@ def _spike(apart: Floats, grid: float) -> tuple[float, float, int]:
 
 def _interpolated(study: Study) -> Iterator[Finding]:
     """Values that lie exactly on the line from the one before to the one after, which nobody knew yet."""
-    card = study.card
-    codes = study.used if card is None else sorted({c for i in card.inputs for c in i.codes})
     numbers = study.frame.filter(pl.col("numeric_value").is_not_null() & pl.col("t").is_not_null())
-    for code in codes:
+    for code in study.read:
         own = (
             numbers.filter(pl.col("code") == code)
             .group_by("s", "t", maintain_order=True)
@@ -289,42 +211,76 @@ def _interpolated(study: Study) -> Iterator[Finding]:
             yield Finding("interpolated", code, equal, (), share, detail)
 
 
+def _averaged(study: Study) -> Iterator[Finding]:
+    """Values whose digits say that they are the mean of more values than had been measured.
+
+    The mean of k whole numbers is a multiple of one k-th. A first value in halves and a second in thirds took the next one in; a mean of
+    the values so far is whole first, then in halves; numbers in thirds by nature (a mean pressure) are so from the first.
+    """
+    for code in study.read:
+        own = study.frame.filter((pl.col("code") == code) & pl.col("numeric_value").is_not_null() & pl.col("t").is_not_null())
+        own = own.select("s", "t", v=pl.col("numeric_value").cast(pl.Float64)).sort("s", "t", "v")
+        own = own.with_columns(place=pl.int_range(pl.len()).over("s"), many=pl.len().over("s")).filter(pl.col("many") >= 4)
+        parts = [_parts(own.filter(pl.col("place") == place)["v"].to_numpy()) for place in (0, 1)]
+        if all(parts) and parts[0] != parts[1] and parts[1] > 2:
+            n = int((own["place"] == 1).sum())
+            detail = f"the second value of {n} charts is a mean of {parts[1]} values, the first one of {parts[0]}"
+            yield Finding("averaged_with_the_next", code, n, (), float(parts[1]), detail)
+
+
+def _parts(values: Floats) -> int:
+    """The least number of parts of a decimal step that values are whole multiples of; 0 when there is none up to nine."""
+    if len(values) < 20:
+        return 0
+    for step in (1.0, 0.1, 0.01):
+        for parts in range(1, 10):
+            off = np.abs(values * parts / step - np.round(values * parts / step))
+            if float(np.abs(values).max()) * parts / step < 1e5 and (off < 0.02).mean() >= 0.95:
+                return parts
+    return 0
+
+
 def _window(study: Study, column: Column) -> Iterator[Finding]:
     """Columns of a foreign matrix that are a summary reaching past the asking."""
     x, n = column.value, len(study.as_of)
-    numbers = study.pairs.filter(pl.col("numeric_value").is_not_null() & pl.col("t").is_not_null())
-    codes = column.codes or tuple(numbers["code"].unique().sort().to_list())
+    codes = column.codes or study.often[:CODES]
     own_window = next((i.window for i in study.card.inputs if i.name == column.name), None) if study.card else None
     backs = {24 * 365 * 120, 24, 48} | ({int(own_window.total_seconds() // 3600)} if own_window else set())
     best: tuple[float, str, int] = (0.0, "", 0)
     for code in codes:
-        own = numbers.filter(pl.col("code") == code).sort("row", "t", "a", "numeric_value")
-        if not column.codes and not _follows(x, own, n):
+        own = _numbers(study, [code])
+        if own.is_empty() or (not column.codes and not _follows(x, own, n)):
             continue
         for back in sorted(backs):
             near = own.filter(pl.col("t") > pl.col("as_of") - min(back * HOUR, 2**60))
             past = _summaries(near.filter(pl.col("before")), n)
             if any(_equal(x, p, np.isfinite(x) & np.isfinite(p))[0] >= 0.9 for p in past.values()):
                 return
-            for reach in _REACHES:
-                ahead = _summaries(near.filter(pl.col("t") <= pl.col("as_of") + reach * HOUR), n)
+            for hours in _REACHES:
+                ahead = _summaries(near.filter(pl.col("t") <= pl.col("as_of") + hours * HOUR), n)
                 for stat, value in ahead.items():
                     differs = np.isfinite(x) & np.isfinite(value) & ~(np.abs(value - past[stat]) <= 1e-4 * np.maximum(1, np.abs(value)))
                     share, equal = _equal(x, value, differs)
                     if equal >= 20 and share >= 0.4 and share > best[0]:
-                        best = (share, f"{stat} of {code} up to {reach} h after the asking", equal)
+                        best = (share, f"{stat} of {code} up to {hours} h after the asking", equal)
     if best[1]:
         detail = f"{best[0]:.0%} of the rows in which it can be told equal the {best[1]}"
         yield Finding("reaches_past_asking", column.name, best[2], (), best[0], detail)
     elif column.codes:
-        yield from _beyond_past(study, column, numbers)
+        yield from _beyond_past(study, column)
+
+
+def _numbers(study: Study, codes: Sequence[str]) -> pl.DataFrame:
+    """Dated numbers of some codes beside each row, by row and time."""
+    pairs = study.beside(codes).filter(pl.col("numeric_value").is_not_null() & pl.col("t").is_not_null())
+    return pairs.select("row", "as_of", "before", "t", "a", "numeric_value").sort("row", "t", "a", "numeric_value")
 
 
 def _follows(x: Floats, own: pl.DataFrame, n: int) -> bool:
     """Whether a column has anything to do with a code: only then is it worth looking for the window."""
     for value in _summaries(own, n).values():
         both = np.isfinite(x) & np.isfinite(value)
-        if both.sum() >= _FEW and abs(spread(x[both], value[both])) >= 0.5:
+        if both.sum() >= FEW and abs(spread(x[both], value[both])) >= 0.5:
             return True
     return False
 
@@ -336,7 +292,7 @@ def _summaries(rows: pl.DataFrame, n: int) -> dict[str, Floats]:
     )
     row = held["row"].to_numpy()
     return {
-        stat: _at(n, row, held[stat], 0.0 if stat == "count" else np.nan)
+        stat: at_rows(n, row, held[stat], 0.0 if stat == "count" else np.nan)
         for stat in ("last", "first", "max", "min", "mean", "sum", "count", "median")
     }
 
@@ -348,10 +304,9 @@ def _equal(x: Floats, value: Floats, rows: NDArray[np.bool_]) -> tuple[float, in
     return float(same.mean()), int(same.sum())
 
 
-def _beyond_past(study: Study, column: Column, numbers: pl.DataFrame) -> Iterator[Finding]:
+def _beyond_past(study: Study, column: Column) -> Iterator[Finding]:
     """Conditional dependence: what a column still says of the values to come once everything known before is taken away."""
-    own = numbers.filter(pl.col("code").is_in(list(column.codes))).sort("row", "t", "a", "numeric_value")
-    n = len(study.as_of)
+    own, n = _numbers(study, column.codes), len(study.as_of)
     past = _summaries(own.filter(pl.col("before")), n)
     ahead = _summaries(own.filter(~pl.col("before")), n)
     rows = np.isfinite(column.value) & np.isfinite(past["last"])

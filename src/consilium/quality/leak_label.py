@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from consilium.core.card import Card
 from consilium.core.code import concept, split
 from consilium.knowledge import shelf
+from consilium.quality.leak_form import form
 from consilium.quality.leak_report import Finding
-from consilium.quality.leak_study import Column, Study, area, process, says, words
+from consilium.quality.leak_sign import Sign, sign
+from consilium.quality.leak_study import ALWAYS, HOUR, Column, Study, area, process, repeated, says, words
 
 TOO_GOOD = 0.985
 """AUROC that one input does not reach honestly: the best single measurement of the textbook data sets stays at 0.976."""
-_EXCLUSIVE = 10.0  # least likelihood ratio, at the upper bound of the share of controls, of a value that only cases have
-_NAMED = 3.0  # and of an input whose very name speaks of the outcome
-_MANY_Z = 6.0
 _CALLED = 20  # codes of the answer whose names are read
 _LEVELS = 10
 
@@ -30,27 +29,17 @@ def label(study: Study) -> Iterator[Finding]:
     y = study.y
     if len(y) == 0 or min(int(y.sum()), int((1 - y).sum())) < 10:
         return
-    told: set[str] = set()
     for column in study.columns:
-        for finding in _column(study, column):
-            told.add(finding.where)
-            yield finding
+        yield from _column(study, column)
+    yield from _codes(study)
     yield from _texts(study)
-    yield from _form(study)
-
-
-def ratio(y: NDArray[np.int8], said: NDArray[np.bool_]) -> tuple[float, int, int]:
-    """Likelihood ratio of a sign at the upper 95 % bound of its share among controls (rule of three), and its cases and controls."""
-    cases, controls = int((said & (y > 0)).sum()), int((said & (y == 0)).sum())
-    n1, n0 = int(y.sum()), int((y == 0).sum())
-    upper = (controls + 3 + 1.6 * np.sqrt(controls)) / (n0 + 3)
-    return cases / n1 / min(1.0, upper), cases, controls
+    yield from form(study)
 
 
 def _column(study: Study, column: Column) -> Iterator[Finding]:
     y, value = study.y, column.value
     seen = np.isfinite(value)
-    near = _speaks(study, column)
+    near = "" if _history(study, column.codes) else _speaks(study, column)
     best, best_n = 0.5, 0
     if min(int(y[seen].sum()), int((y[seen] == 0).sum())) >= 10:
         auc, z = area(y[seen], value[seen])
@@ -61,37 +50,52 @@ def _column(study: Study, column: Column) -> Iterator[Finding]:
     else:
         z = 0.0
     for name, said in _levels(value, seen, column.take):
-        power, cases, controls = ratio(y, said)
-        against, others, few = ratio((1 - y).astype(np.int8), said)
-        named = _surely(cases, int(y.sum())) / (cases / y.sum()) * power if cases else 0.0
-        if _alone(power, cases, controls, y):
-            detail = f"{name}: {cases} of {int(y.sum())} cases, {controls} of {int((y == 0).sum())} controls"
-            yield Finding("only_in_cases", column.name, cases, _rows(study, said & (y > 0)), power, detail)
-            return
-        if _alone(against, others, few, 1 - y):
-            detail = f"{name}: {few} of {int(y.sum())} cases, {others} of {int((y == 0).sum())} controls"
-            yield Finding("only_in_cases", column.name, others, _rows(study, said & (y == 0)), against, detail)
-            return
-        if near and named >= _NAMED and cases >= 6:
-            detail = f"'{near}'; {name}: {cases} of {int(y.sum())} cases, {controls} of {int((y == 0).sum())} controls"
-            yield Finding("named_after_outcome", column.name, cases, _rows(study, said & (y > 0)), power, detail)
+        found = _sign(y, said, named=bool(near))
+        if found is not None:
+            spoken = f"'{near}'; " if found.kind == "named_after_outcome" else ""
+            where = _rows(study, said & ((y > 0) == found.of_cases))
+            yield _finding(found, column.name, where, f"{spoken}{name}: {found.counts}")
             return
     if near and best >= 0.75 and abs(z) > 4:
         yield Finding("named_after_outcome", column.name, best_n, _rows(study, y > 0), best, f"'{near}', AUROC {best:.3f} alone")
 
 
-def _alone(power: float, hits: int, misses: int, y: NDArray[np.int8]) -> bool:
-    """Whether a sign stands on one side alone: by its likelihood ratio, or because none where there should be many is no accident."""
-    if power >= _EXCLUSIVE and hits >= 8:
-        return True
-    n1, n0 = int((y > 0).sum()), int((y == 0).sum())
-    chance = n0 * np.log1p(-min(hits / n1, 0.999))  # that no other has it, were it as frequent there
-    return misses == 0 and hits >= 15 and float(chance) < -14
+def _sign(y: NDArray[np.int8], said: NDArray[np.bool_], *, named: bool) -> Sign | None:
+    return sign(y, int((said & (y > 0)).sum()), int((said & (y == 0)).sum()), named=named)
 
 
-def _surely(hits: int, n: int) -> float:
-    """Lower bound of a share, roughly 95 %."""
-    return max(0.0, hits - 1.6 * float(np.sqrt(hits))) / max(1, n)
+def _finding(found: Sign, where: str, examples: tuple[str, ...], detail: str) -> Finding:
+    if found.kind == "named_after_outcome":
+        return Finding("named_after_outcome", where, found.hits, examples, found.power, detail)
+    return Finding("only_in_cases", where, found.hits, examples, found.power, detail)
+
+
+def _codes(study: Study) -> Iterator[Finding]:
+    """Codes one by one, which an input of many codes hides, and taken together by the word in which they speak of the outcome."""
+    y, card = study.y, study.card
+    if card is None:
+        return
+    goal, spoken = _goal(study), [*process()["consequence"], *_outcome_words(study)]
+    many = {c for i in card.inputs if len(i.codes) > 1 for c in i.codes}
+    by_word: dict[str, list[str]] = {}
+    has: dict[str, NDArray[np.bool_]] = {}
+    for code in study.read:
+        held = study.beside([code]).filter(pl.col("before"))
+        if held.is_empty():
+            continue
+        has[code] = np.zeros(len(y), dtype=np.bool_)
+        has[code][held["row"].unique().to_numpy()] = True
+        near = "" if _history(study, [code]) else _near(code, goal) or says(study.name(code), spoken)
+        if near:
+            by_word.setdefault(near, []).append(code)
+        found = _sign(y, has[code], named=bool(near)) if code in many else None
+        if found is not None:
+            yield _finding(found, code, _rows(study, has[code] & ((y > 0) == found.of_cases)), f"{near or 'known'}: {found.counts}")
+    for word, codes in sorted(by_word.items()):
+        said = np.logical_or.reduce([has[code] for code in codes])
+        found = _sign(y, said, named=True) if len(codes) > 1 else None
+        if found is not None and found.kind == "named_after_outcome":
+            yield _finding(found, ", ".join(codes), _rows(study, said & (y > 0)), f"'{word}' in {len(codes)} codes: {found.counts}")
 
 
 def _levels(value: NDArray[np.float64], seen: NDArray[np.bool_], take: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -105,9 +109,12 @@ def _levels(value: NDArray[np.float64], seen: NDArray[np.bool_], take: str) -> I
     if 0.0 in distinct and (distinct >= 0).all():
         yield "above 0", seen & (value > 0)
         yield "at 0", seen & (value == 0)
-    if len(distinct) <= _LEVELS and take != "count":
-        for v in distinct:
-            yield f"= {v:g}", seen & (value == v)
+    if len(distinct) > _LEVELS:
+        distinct = repeated(value[seen])
+    elif take == "count":
+        return
+    for v in distinct:
+        yield f"= {v:g}", seen & (value == v)
 
 
 def _speaks(study: Study, column: Column) -> str:
@@ -115,13 +122,32 @@ def _speaks(study: Study, column: Column) -> str:
     card = study.card
     if card is None:
         return ""
-    goal = {concept(code) for code in study.answered_by} | {concept(card.question.label), card.condition} - {""}
+    goal = _goal(study)
     for code in column.codes:
-        own = concept(code)
-        if own in goal or any(_kin(own, other) for other in goal):
-            return own
+        if near := _near(code, goal):
+            return near
     text = " ".join((column.name, *(study.name(c) for c in column.codes)))
     return says(text, process()["consequence"]) or says(text, _outcome_words(study))
+
+
+def _history(study: Study, codes: Sequence[str]) -> bool:
+    """Whether codes tell mostly of earlier visits: an illness of last year is no consequence of this stay's outcome."""
+    held = study.beside(codes).filter(pl.col("before") & pl.col("t").is_not_null()).group_by("row").agg(pl.col("k").max())
+    began = study.began[held["row"].to_numpy()]
+    return held.height > 0 and float(((began != ALWAYS) & (held["k"].to_numpy() < began - 24 * HOUR)).mean()) > 0.5
+
+
+def _goal(study: Study) -> set[str]:
+    """Concepts of the answer."""
+    if study.card is None:
+        return set()
+    return {concept(code) for code in study.answered_by} | {concept(study.card.question.label), study.card.condition} - {""}
+
+
+def _near(code: str, goal: set[str]) -> str:
+    """The concept of a code when it is the answer's, or of its branch; else empty."""
+    own = concept(code)
+    return own if own in goal or any(_kin(own, other) for other in goal) else ""
 
 
 def _kin(one: str, other: str) -> bool:
@@ -155,84 +181,20 @@ def _often() -> Counter[str]:
 
 
 def _texts(study: Study) -> Iterator[Finding]:
-    """Words of what is read that stand only with cases."""
-    card = study.card
-    codes = list(study.used) if card is None else sorted({c for i in card.inputs for c in i.codes})
-    read = study.pairs.filter(pl.col("before") & pl.col("code").is_in(codes) & pl.col("text_value").is_not_null())
-    if read.is_empty():
-        return
-    suspects = {*(w for p in process()["consequence"] for w in [p] if " " not in p), *_outcome_words(study)}
-    tokens = read.select("code", "row", word=pl.col("text_value").str.to_lowercase().str.extract_all(r"[a-z一-鿿][a-z一-鿿]+"))
-    tokens = tokens.explode("word").drop_nulls("word").unique().filter(pl.col("word").str.len_chars() >= 3)
-    y = study.y
-    labelled = tokens.with_columns(y=pl.Series(y[tokens["row"].to_numpy()]))
-    n1, n0 = int(y.sum()), int((y == 0).sum())
-    counted = labelled.group_by("code", "word").agg(cases=pl.col("y").sum().cast(pl.Int64), n=pl.len().cast(pl.Int64)).sort("code", "word")
-    worst: dict[str, tuple[float, str, int, int]] = {}
-    for code, word, cases, n in counted.filter(pl.col("cases") >= 6).iter_rows():
-        controls = n - cases
-        power = cases / n1 / min(1.0, (controls + 3 + 1.6 * controls**0.5) / (n0 + 3))
-        bar = _NAMED if word in suspects else _EXCLUSIVE
-        if word in suspects:
-            power *= _surely(cases, n1) / (cases / n1)
-        if power >= bar and power > worst.get(code, (0.0,))[0]:
-            worst[code] = (power, word, cases, controls)
-    for code, (power, word, cases, controls) in sorted(worst.items()):
-        detail = f"'{word}' in {cases} of {n1} cases and {controls} of {n0} controls"
-        yield Finding("outcome_in_text", code, cases, (word,), power, detail)
-
-
-def _form(study: Study) -> Iterator[Finding]:
-    """How a thing is written (seconds, decimals, unit, file) rather than what it says."""
-    card = study.card
-    if card is None:
-        return
-    codes = sorted({c for i in card.inputs for c in i.codes})
-    read = study.pairs.filter(pl.col("before") & pl.col("code").is_in(codes))
-    if read.is_empty():
-        return
-    t, a, v = pl.col("t"), pl.col("a"), pl.col("numeric_value").cast(pl.Float64)
-    hundredth = (v * 100).round(3)
-    forms = {
-        "seconds": (t % 60_000_000 != 0).cast(pl.Float64),
-        "microseconds": (t % 1_000_000 != 0).cast(pl.Float64),
-        "full hours": (t % 3_600_000_000 == 0).cast(pl.Float64),
-        "quarters of an hour": (t % 900_000_000 == 0).cast(pl.Float64),
-        "seconds of availability": (a % 60_000_000 != 0).cast(pl.Float64),
-        "decimals": pl.when((v - v.round(0)).abs() < 1e-4).then(0.0).when((v * 10 - (v * 10).round(0)).abs() < 1e-3).then(1.0)
-        .when((hundredth - hundredth.round(0)).abs() < 1e-2).then(2.0).otherwise(3.0 + 0 * v),
-        "capitals": (pl.col("text_value") == pl.col("text_value").str.to_uppercase()).cast(pl.Float64),
-        "length of identifier": pl.col("source_id").str.len_chars().cast(pl.Float64),
-    }  # fmt: skip
-    dated = read.with_columns(**forms)
-    yield from _formal(study, dated, [f for f in forms if f != "decimals"], 0.7)
-    # Instruments write a number of digits, so that greater values have fewer decimals: only like sizes are compared.
-    size = (v.abs() + 1e-9).log10().floor()
-    yield from _formal(study, dated.filter(v.is_not_null()).with_columns(size=size), ["decimals"], 0.7, by=("code", "size"))
-    for part, bar in (("unit", 0.7), ("origin", 0.9)):
-        kept = [u for u in read[part].unique().to_list() if u is not None]
-        if 1 < len(kept) <= 12:
-            more = {f"{part} {u}": (pl.col(part) == u).cast(pl.Float64) for u in sorted(kept)}
-            yield from _formal(study, read.with_columns(**more), list(more), bar, by=() if part == "origin" else ("code",))
-
-
-def _formal(study: Study, read: pl.DataFrame, forms: Sequence[str], bar: float, by: tuple[str, ...] = ("code",)) -> Iterator[Finding]:
-    told: dict[str, tuple[float, str, int]] = {}
-    groups = [(str(key[0]), g) for key, g in read.group_by(*by, maintain_order=True)] if by else [("the record", read)]
-    for code, rows in groups:
-        mean = rows.group_by("row").agg(*(pl.col(f).mean() for f in forms)).sort("row")
-        y = study.y[mean["row"].to_numpy()]
-        for form in forms:
-            seen = mean[form].is_not_null().to_numpy()
-            value = mean[form].to_numpy()
-            if min(int(y[seen].sum()), int((y[seen] == 0).sum())) < 10 or len(np.unique(value[seen])) < 2:
-                continue
-            auc, z = area(y[seen], value[seen])
-            best = max(auc, 1 - auc)
-            if best >= bar and abs(z) >= _MANY_Z and best > told.get(code, (0.0,))[0]:
-                told[code] = (best, form, int(seen.sum()))
-    for code, (best, form, n) in sorted(told.items()):
-        yield Finding("form_tells", code, n, (form,), best, f"{form}: AUROC {best:.2f}, whatever the values say")
+    """Words of what is read that stand only with cases, or only with controls."""
+    suspects = {*(p for p in process()["consequence"] if " " not in p), *_outcome_words(study)}
+    for code in study.read:
+        read = study.beside([code]).filter(pl.col("before") & pl.col("text_value").is_not_null())
+        tokens = read.select("row", word=pl.col("text_value").str.to_lowercase().str.extract_all(r"[a-z一-鿿][a-z一-鿿]+"))
+        tokens = tokens.explode("word").drop_nulls("word").unique().filter(pl.col("word").str.len_chars() >= 3)
+        counted = tokens.with_columns(y=pl.Series(study.y[tokens["row"].to_numpy()], dtype=pl.Int64)).group_by("word")
+        worst: Sign | None = None
+        for word, cases, n in counted.agg(cases=pl.col("y").sum(), n=pl.len().cast(pl.Int64)).sort("word").iter_rows():
+            found = sign(study.y, cases, n - cases, named=word in suspects)
+            if found is not None and (worst is None or found.power > worst.power):
+                worst, said = found, word
+        if worst is not None:
+            yield Finding("outcome_in_text", code, worst.hits, (said,), worst.power, f"'{said}' in {worst.counts}")
 
 
 def _rows(study: Study, said: NDArray[np.bool_]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 from numpy.typing import NDArray
 
@@ -31,6 +32,7 @@ Floats = NDArray[np.float64]
 HOUR = 3_600_000_000
 NEVER = np.iinfo(np.int64).max
 ALWAYS = np.iinfo(np.int64).min
+_KEPT = 2_000_000  # pairs of event and row that are held for the next check
 _WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?|[一-鿿]+")
 _KEYS = ("subject_id", "time", "available", "code", "numeric_value", "unit", "text_value", "source_id")
 
@@ -87,7 +89,7 @@ class Study:
     names: Mapping[str, str]
     patients: Mapping[int, str]
     unread: tuple[str, ...] = ()
-    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _beside: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
     @functools.cached_property
     def used(self) -> tuple[str, ...]:
@@ -157,12 +159,83 @@ class Study:
         joined = left.join_asof(right, on="at", by=["s", "form"], strategy="forward", check_sortedness=False)
         return joined.select("s", "start", "end").sort("s", "start")
 
+    def beside(self, codes: Sequence[str]) -> pl.DataFrame:
+        """Every event of some codes beside every row of its subject: event columns plus `row`, `as_of`, and `before` (known at the asking).
+
+        One code at a time, since a chart asked about every hour has as many pairs as its events times its hours.
+        """
+        key = tuple(codes)
+        if key not in self._beside:
+            places = np.sort(np.concatenate([np.zeros(0, np.uint32), *(self._places[c] for c in key if c in self._places)]))
+            joined = self.frame[places].join(self._asked, on="s", maintain_order="left")
+            joined = joined.with_columns(before=pl.col("k") <= pl.col("as_of"))
+            if sum(held.height for held in self._beside.values()) + joined.height > _KEPT:
+                self._beside.clear()
+            if joined.height > _KEPT:
+                return joined
+            self._beside[key] = joined
+        return self._beside[key]
+
     @functools.cached_property
-    def pairs(self) -> pl.DataFrame:
-        """Every event beside every row of its subject: event columns plus `row`, `as_of`, and `before` (known at the asking)."""
+    def _places(self) -> dict[str, NDArray[np.uint32]]:
+        places = self.frame.select("code").with_row_index().group_by("code").agg("index")
+        return {code: np.asarray(index, dtype=np.uint32) for code, index in places.iter_rows()}
+
+    @functools.cached_property
+    def began(self) -> Ints:
+        """When the stay or visit in which each row was asked began; `ALWAYS` without one."""
+        asked = self._asked.sort("as_of").join_asof(
+            self.contacts.select("s", "start").sort("start"), left_on="as_of", right_on="start", by="s", check_sortedness=False
+        )
+        found = np.full(len(self.as_of), ALWAYS)
+        found[asked["row"].to_numpy()] = asked["start"].fill_null(ALWAYS).to_numpy()
+        return found
+
+    @functools.cached_property
+    def _asked(self) -> pl.DataFrame:
         asked = pl.DataFrame({"s": self.row_subject, "row": np.arange(len(self.as_of)), "as_of": self.as_of})
-        joined = self.frame.join(asked.filter(pl.col("s") >= 0), on="s", maintain_order="left")
-        return joined.with_columns(before=pl.col("k") <= pl.col("as_of"))
+        return asked.filter(pl.col("s") >= 0)
+
+    @functools.cached_property
+    def people(self) -> Study:
+        """This study with one row of each subject, so that what is counted are people and not the hours at which they were asked about.
+
+        Of those who are ever a case it is a moment at which they are; which one says nothing (a mix of the moment's bits decides).
+        """
+        if len(np.unique(self.row_subject[self.row_subject >= 0])) == int((self.row_subject >= 0).sum()):
+            return self
+        mixed = (self.as_of.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(24)
+        case = self.y if len(self.y) else np.zeros(len(self.as_of), np.int8)
+        order = np.lexsort((np.arange(len(mixed)), mixed, -case, self.row_subject))
+        _, first = np.unique(self.row_subject[order], return_index=True)
+        return self.part(np.sort(order[first][self.row_subject[order[first]] >= 0]))
+
+    def part(self, rows: NDArray[np.intp]) -> Study:
+        """This study with some of its rows."""
+        columns = tuple(replace(c, value=c.value[rows], at=None if c.at is None else c.at[rows]) for c in self.columns)
+        return replace(
+            self,
+            row_subject=self.row_subject[rows],
+            as_of=self.as_of[rows],
+            y=self.y[rows] if len(self.y) else self.y,
+            rows=tuple(self.rows[i] for i in rows),
+            columns=columns,
+            folds=tuple(within(fold, rows) for fold in self.folds),
+            _beside={},
+        )
+
+    @functools.cached_property
+    def often(self) -> tuple[str, ...]:
+        """Dated codes that at least ten rows have somewhere in their charts, those of most rows first."""
+        rows = np.bincount(self.row_subject[self.row_subject >= 0], minlength=len(self.subjects))
+        held = self.frame.filter(pl.col("t").is_not_null()).select("code", "s").unique()
+        held = held.with_columns(n=pl.Series(rows[held["s"].to_numpy()])).group_by("code").agg(pl.col("n").sum())
+        return tuple(held.filter(pl.col("n") >= 10).sort("n", "code", descending=[True, False])["code"].to_list())
+
+    @functools.cached_property
+    def read(self) -> tuple[str, ...]:
+        """Codes that the card's inputs are made from; every code in use where there is no card."""
+        return self.used if self.card is None else tuple(sorted({c for i in self.card.inputs for c in i.codes}))
 
     @functools.cached_property
     def assumed(self) -> bool:
@@ -180,6 +253,11 @@ class Study:
     def name(self, code: str) -> str:
         """What a code is called, with the code itself, in lower case."""
         return self.names.get(code, code.lower())
+
+
+def within(fold: Fold, kept: NDArray[np.intp]) -> Fold:
+    """A fold's positions among the rows that are kept."""
+    return Fold(*(np.flatnonzero(np.isin(kept, side)).astype(np.intp) for side in (fold.train, fold.test)))
 
 
 def prepare(
@@ -253,10 +331,19 @@ def _columns(
         return tuple(Column(i.name, i.codes, X[:, j].astype(np.float64), i.take) for j, i in enumerate(card.inputs)), ()
     except UnitError as error:
         if len(card.inputs) == 1:
-            return (), (f"{card.inputs[0].name}: {error}",)
+            return _as_written(events, card, rows), (f"{card.inputs[0].name}: {error}",)
     # One value in a unit that does not convert hides no other input.
     apart = [_columns(events, replace(card, inputs=(i,)), rows, None) for i in card.inputs]
     return tuple(c for columns, _ in apart for c in columns), tuple(u for _, unread in apart for u in unread)
+
+
+def _as_written(events: pa.Table, card: Card, rows: Sequence[tuple[int, Any]]) -> tuple[Column, ...]:
+    """An input whose unit does not convert, in the one unit in which it was written: it may tell of the future all the same."""
+    own = events.filter(pc.is_in(events["code"], pa.array(card.inputs[0].codes)))
+    units = [unit for unit in pc.unique(own["unit"]).to_pylist() if unit]
+    if len(units) != 1 or units[0] == card.inputs[0].unit:
+        return ()
+    return _columns(events, replace(card, inputs=(replace(card.inputs[0], unit=units[0]),)), rows, None)[0]
 
 
 def _known_as(code: str) -> str:
@@ -315,6 +402,20 @@ def ranked(values: Floats) -> Floats:
     _, of, counts = np.unique(values, return_inverse=True, return_counts=True)
     middle: Floats = (np.cumsum(counts) - (counts - 1) / 2)[of]
     return middle
+
+
+def repeated(values: Floats) -> Floats:
+    """Numbers that gaps of a measured column were filled with: at least five times the same, and either off the step in which the others
+    are written or four times as frequent as any other within the scale."""
+    value, n = np.unique(values[np.isfinite(values)], return_counts=True)
+    if len(value) < 10:
+        return value[:0]
+    step = next((s for s in (1.0, 0.1, 0.01, 0.001) if (np.abs(value / s - np.round(value / s)) < 1e-3).mean() > 0.9), 0.0)
+    off = (np.abs(value / step - np.round(value / step)) > 2e-3) if step else np.zeros(len(value), dtype=np.bool_)
+    pile = n >= 4 * np.sort(n)[-3]
+    pile[[0, -1]] = False  # where a scale ends, or an instrument stops counting, values pile up by themselves
+    found: Floats = value[(n >= 5) & (off | pile)]
+    return found
 
 
 def spread(a: Floats, b: Floats) -> float:

@@ -20,14 +20,15 @@ from consilium.quality.leak_encoding import encoding
 from consilium.quality.leak_future import future
 from consilium.quality.leak_label import label
 from consilium.quality.leak_report import Finding, LeakReport
-from consilium.quality.leak_sample import MOST, HasEvents, drawn, sample
+from consilium.quality.leak_sample import MOST, MOST_ROWS, HasEvents, looked_at, of_share, sample
 from consilium.quality.leak_split import split_findings
-from consilium.quality.leak_study import Study, prepare
+from consilium.quality.leak_study import Study, prepare, within
 from consilium.quality.leak_zone import zone
 from consilium.record import Cohort, Fold, Record, View, cohort
 from consilium.record.cohort import EVENT
 
-_CHECKS = (clock, zone, label, future, cohort_findings, encoding, split_findings)
+_OF_ROWS = (clock, zone, cohort_findings, encoding, split_findings)
+_OF_PEOPLE = (label, future)
 
 
 class HasCases(Protocol):
@@ -88,18 +89,23 @@ def check_time(
     >>> [finding.kind for finding in check_time(table([event]), None).findings]
     ['no_availability']
     """
-    events, permille = sample(record_or_events)
+    events, share = sample(record_or_events)
     if isinstance(record_or_events, Record | View):
         record = record_or_events if isinstance(record_or_events, Record) else record_or_events.record
         descriptions = descriptions or record.descriptions()
         patients = patients or {subject: name for name, subject in record.patients()}
     folds = () if splits is None else (splits,) if isinstance(splits, Fold) else tuple(splits)
-    notes = [] if permille == 1000 else [f"Of all subjects {permille / 10:.1f} % were looked at: there are more than {MOST:,} events"]
+    notes: list[str] = []
     rows, labels = _asked(events, card, asked, notes)
-    if asked is not None and permille < 1000:
-        kept = np.flatnonzero(drawn(np.array([s for s, _ in rows], dtype=np.int64), permille))
+    of_rows = np.array([s for s, _ in rows], dtype=np.int64)
+    if len(rows) > MOST_ROWS:
+        share = min(share, MOST_ROWS / len(rows))
+        events = of_share(events, share)
+    if share < 1:
+        notes.append(f"Of all subjects {share:.1%} were looked at: there are more than {MOST:,} events or {MOST_ROWS:,} rows")
+        kept = np.flatnonzero(looked_at(of_rows, share))
         rows, labels = tuple(rows[i] for i in kept), labels[kept] if len(labels) else labels
-        folds = tuple(_within(fold, kept) for fold in folds)
+        folds = tuple(within(fold, kept) for fold in folds)
         matrix = None if matrix is None else _rows_of(matrix, kept)
     lost = len({s for s, _ in rows} - set(pc.unique(events["subject_id"]).to_pylist())) if asked is not None else 0
     if lost:
@@ -132,11 +138,6 @@ def leak_reasons(
     return tuple(f"{f.kind} in {f.where}: {f.detail}. {f.do()}" for f in report.findings)
 
 
-def _within(fold: Fold, kept: NDArray[np.intp]) -> Fold:
-    """A fold's positions among the rows that are kept."""
-    return Fold(*(np.flatnonzero(np.isin(kept, side)).astype(np.intp) for side in (fold.train, fold.test)))
-
-
 def _rows_of(matrix: Features, kept: NDArray[np.intp]) -> Features:
     times = None if matrix.times is None else matrix.times[kept]
     rows = tuple(matrix.rows[i] for i in kept)
@@ -160,8 +161,8 @@ def _asked(events: pa.Table, card: Card | None, asked: Any, notes: list[str]) ->
 
 def _report(study: Study, notes: list[str]) -> LeakReport:
     found: dict[tuple[str, str], Finding] = {}
-    for check in _CHECKS:
-        for finding in check(study):
+    for check, looked in (*((c, study) for c in _OF_ROWS), *((c, study.people) for c in _OF_PEOPLE)):
+        for finding in check(looked):
             found.setdefault((finding.kind, finding.where), finding)
     if study.assumed:
         notes.append("All that is read carries one assumed date: nothing can be said of when it was known")
@@ -169,7 +170,8 @@ def _report(study: Study, notes: list[str]) -> LeakReport:
         notes.append("All charts begin at one assumed date: charts were not compared by their dates")
     if study.card is not None and not len(study.rows):
         notes.append("Nobody was asked: inputs were not held against answers")
-    if len(study.y) and min(int(study.y.sum()), int((study.y == 0).sum())) < 10:
+    y = study.people.y
+    if len(y) and min(int(y.sum()), int((y == 0).sum())) < 10:
         notes.append("Fewer than ten cases or ten controls: inputs were not held against answers")
     if study.card is not None and not study.folds:
         notes.append("No split was given: nothing can be said of patients on both sides")
