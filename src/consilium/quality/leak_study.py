@@ -326,21 +326,21 @@ def _columns(
         return tuple(found), ()
     if card is None or not rows:
         return (), ()
+    if len(card.inputs) > 1:
+        # One by one: all at once they would need many times the room, and a unit that does not convert hides no other input.
+        apart = [_columns(events, replace(card, inputs=(i,)), rows, None) for i in card.inputs]
+        return tuple(c for columns, _ in apart for c in columns), tuple(u for _, unread in apart for u in unread)
+    (lone,) = card.inputs
+    events = events.filter(pc.is_in(events["code"], pa.array(lone.codes, pa.string())))
     try:
-        X = features(events, card.inputs, list(rows)).X
-        return tuple(Column(i.name, i.codes, X[:, j].astype(np.float64), i.take) for j, i in enumerate(card.inputs)), ()
+        return (Column(lone.name, lone.codes, features(events, (lone,), list(rows)).X[:, 0].astype(np.float64), lone.take),), ()
     except UnitError as error:
-        if len(card.inputs) == 1:
-            return _as_written(events, card, rows), (f"{card.inputs[0].name}: {error}",)
-    # One value in a unit that does not convert hides no other input.
-    apart = [_columns(events, replace(card, inputs=(i,)), rows, None) for i in card.inputs]
-    return tuple(c for columns, _ in apart for c in columns), tuple(u for _, unread in apart for u in unread)
+        return _as_written(events, card, rows), (f"{lone.name}: {error}",)
 
 
 def _as_written(events: pa.Table, card: Card, rows: Sequence[tuple[int, Any]]) -> tuple[Column, ...]:
     """An input whose unit does not convert, in the one unit in which it was written: it may tell of the future all the same."""
-    own = events.filter(pc.is_in(events["code"], pa.array(card.inputs[0].codes)))
-    units = [unit for unit in pc.unique(own["unit"]).to_pylist() if unit]
+    units = [unit for unit in pc.unique(events["unit"]).to_pylist() if unit]
     if len(units) != 1 or units[0] == card.inputs[0].unit:
         return ()
     return _columns(events, replace(card, inputs=(replace(card.inputs[0], unit=units[0]),)), rows, None)[0]

@@ -98,8 +98,9 @@ def check_time(
     notes: list[str] = []
     rows, labels = _asked(events, card, asked, notes)
     of_rows = np.array([s for s, _ in rows], dtype=np.int64)
-    if len(rows) > MOST_ROWS:
-        share = min(share, MOST_ROWS / len(rows))
+    of_all = share if asked is None else 1.0  # the share of the subjects whose rows these are
+    if len(rows) * share > MOST_ROWS * of_all:
+        share = of_all * MOST_ROWS / len(rows)
         events = of_share(events, share)
     if share < 1:
         notes.append(f"Of all subjects {share:.1%} were looked at: there are more than {MOST:,} events or {MOST_ROWS:,} rows")
