@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 planted = pytest.importorskip("planted")
 planted_kinds = pytest.importorskip("planted_kinds")
+pytest.importorskip("planted_held_out")  # registers further kinds
 
 SOME = {
     "labs_known_when_drawn": 31,
@@ -42,6 +43,14 @@ SOME = {
     "asked_six_hours_before_onset": 44,
     "survived_two_days": 45,
     "file_sorted_by_outcome": 46,
+    "mean_of_stay_at_admission": 81,
+    "smoothed_in_place": 82,
+    "doses_of_stay_at_admission": 83,
+    "kept_only_where_measured_again": 84,
+    "filled_with_the_mean_of_the_class": 85,
+    "ward_as_log_odds": 86,
+    "bills_three_quarters_of_an_hour_after_admission": 87,
+    "words_of_discharge_in_the_first_note": 88,
 }
 """Kinds and the seeds of the hospitals they are planted in; none of them is a seed of the benchmark."""
 
@@ -258,3 +267,28 @@ def test_a_unit_that_does_not_convert_hides_no_other_input() -> None:
     card = replace(small_card((timedelta(0), timedelta(days=1))), inputs=both)
     report = check_time(table(rows), card, ([(1, day)], [1]))
     assert [note for note in report.notes if "could not be read" in note and "pulse" in note]
+
+
+def test_people_are_counted_and_not_the_hours_at_which_they_were_asked_about() -> None:
+    """A value that each of sixty people keeps for forty hours divides cases from controls in rows, and says nothing of people."""
+    start, random = datetime(2026, 1, 1, 7, 3), np.random.default_rng(5)
+    events, rows, labels = [], [], []
+    for s in range(60):
+        came = start + timedelta(days=int(random.integers(0, 300)), minutes=int(random.integers(0, 600)))
+        events += [_chart(s, "LOINC//8867-4", came, numeric_value=float(random.integers(50, 120)) + 0.5, unit="/min")]
+        events += [_chart(s, "LOINC//2524-7", came + timedelta(hours=2), numeric_value=1.0, unit="mmol/L")]
+        rows += [(s, came + timedelta(hours=h + 1)) for h in range(40)]
+        labels += [int(random.random() < 0.4)] * 40
+    report = check_time(table(events), small_card((timedelta(0), timedelta(days=1))), (rows, labels))
+    assert report.rows == 2400 and not {f.kind for f in report.findings} & {"made_from_answers", "only_in_cases", "too_good", "order_tells"}
+
+
+def test_of_many_rows_whole_subjects_are_left_out_and_it_is_said(monkeypatch) -> None:
+    day = datetime(2026, 1, 2)
+    events = table([_chart(s, "LOINC//8867-4", day, numeric_value=80.0, unit="/min") for s in range(400)])
+    rows = [(s, day + timedelta(hours=h)) for s in range(400) for h in range(5)]
+    card = small_card((timedelta(0), timedelta(days=1)))
+    monkeypatch.setattr("consilium.quality.leaks.MOST_ROWS", 500)
+    one, other = (check_time(events, card, (rows, [0] * len(rows))) for _ in range(2))
+    assert one == other and 300 < one.rows < 700 and one.rows % 5 == 0
+    assert any("25.0% were looked at" in note for note in one.notes)
