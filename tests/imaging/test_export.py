@@ -216,3 +216,15 @@ def test_a_picture_that_is_no_dicom_belongs_to_no_study(tmp_path):
     reading = Reading("t", "1", (Finding("lung_nodule", "finding", Region((3, 4), (9, 9))),))
     made, others = export(Seen(image, (reading,)), reading, tmp_path, "01")
     assert made == () and [p.name for p in others] == ["01-t.png"]
+
+
+@pytest.mark.parametrize(("charset", "name"), [("GB18030", "王^小明"), ("ISO_IR 144", "Люк^Иван"), ("ISO_IR 192", "Muñoz^José")])
+def test_a_name_in_any_script_stays_as_it_is(charset, name, phantom_copy):
+    for file in sorted(phantom_copy.glob("*.dcm")):
+        one = pydicom.dcmread(file)
+        one.SpecificCharacterSet, one.PatientName = charset, name
+        one.save_as(file)
+    (seen,) = look([phantom_copy], [Lungs()])
+    made, _ = export(seen, seen.readings[0], phantom_copy, "01")
+    for object_ in made:
+        assert str(pydicom.dcmread(object_.path).PatientName) == name

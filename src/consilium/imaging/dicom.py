@@ -76,9 +76,11 @@ class Header:
 
     def text(self, keyword: str) -> str:
         """An element as text; empty where it is absent or not readable."""
-        with worded(self.path.name):
+        try:  # asked for every frame, and decoded already: no need to silence warnings
             value = self.data.get(keyword)
             return "" if value is None else str(value).strip()
+        except _BROKEN:
+            return ""
 
     def numbers(self, keyword: str, of: Dataset | None = None) -> tuple[float, ...] | None:
         """An element of decimals; None where it is absent or one of them is no finite number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilium.core.errors import InputError
-from consilium.imaging.derived import code, derived, instances, item, new_uid, reference
+from consilium.imaging import encode
+from consilium.imaging.derived import code, derived, instances, item, new_uid
+from consilium.imaging.encode import element, sequence
 from consilium.imaging.finding import Finding, Reading
 from consilium.imaging.series import Series, Stack
 from consilium.knowledge.imaging import terms
@@ -52,6 +55,10 @@ def segmentation(series: Series, stack: Stack, reading: Reading) -> Segmentation
 
     Source: DICOM PS3.3 A.51 and C.8.20.2.
     """
+    from pydicom.charset import convert_encodings
+    from pydicom.dataelem import RawDataElement
+    from pydicom.tag import Tag
+
     outlined = [(place, f) for place, f in enumerate(reading.findings) if f.region is not None and f.region.mask is not None]
     if not outlined:
         raise InputError("There is nothing to outline", where=reading.task)
@@ -77,16 +84,20 @@ def segmentation(series: Series, stack: Stack, reading: Reading) -> Segmentation
         made.FrameOfReferenceUID = first.header.text("FrameOfReferenceUID") or series.uid
         made.PositionReferenceIndicator = ""
     frames: dict[int, tuple[int, ...]] = {}
-    groups: list[Dataset] = []
+    groups: list[bytes] = []
+    codes = sequence(0x0040A170, encode.code(_FOR_PROCESSING)), sequence(0x00089215, encode.code(_DERIVED))
     masks: list[NDArray[np.uint8]] = []
     for place, number in segments.items():
         start = len(groups) + 1
         for at, mask in _slices(flat[place], rows, columns):
-            groups.append(_frame(stack, at, number, placed))
+            groups.append(_frame(stack, at, number, placed, codes))
             masks.append(mask)
         frames[number] = tuple(range(start, len(groups) + 1))
     made.NumberOfFrames = len(groups)
-    made.PerFrameFunctionalGroupsSequence = groups
+    told = encode.content(*groups)
+    per_frame = Tag("PerFrameFunctionalGroupsSequence")
+    made._dict[per_frame] = RawDataElement(per_frame, "SQ", len(told), told, 0, False, True)  # written as it is, parsed when asked
+    made.set_original_encoding(False, True, made.original_character_set or convert_encodings(made.SpecificCharacterSet))
     made.SharedFunctionalGroupsSequence = [_shared(stack)]
     _dimensions(made, placed)
     made.PixelData = _packed(masks, rows * columns)
@@ -146,20 +157,24 @@ def _packed(masks: list[NDArray[np.uint8]], size: int) -> bytes:
     return data + b"\0" * (len(data) % 2)
 
 
-def _frame(stack: Stack, at: int, number: int, placed: bool) -> Dataset:
+def _frame(stack: Stack, at: int, number: int, placed: bool, codes: tuple[bytes, bytes]) -> bytes:
+    """What is said of one frame, as the content of an item: its source image, its place among the dimensions and in space, its segment."""
     frame = stack.frames[at]
-    more = {"ReferencedFrameNumber": frame.number + 1} if frame.header.count("NumberOfFrames", 1) > 1 else {}
-    source = reference(frame.header, PurposeOfReferenceCodeSequence=[code(_FOR_PROCESSING)], **more)
+    purpose, derivation = codes
+    source = element(0x00081150, "UI", frame.header.text("SOPClassUID").encode())
+    source += element(0x00081155, "UI", frame.header.text("SOPInstanceUID").encode())
+    if frame.header.count("NumberOfFrames", 1) > 1:
+        source += element(0x00081160, "IS", str(frame.number + 1).encode())
     if placed:
-        source.SpatialLocationsPreserved = "YES"
-    made = item(
-        FrameContentSequence=[item(DimensionIndexValues=[number, at + 1])],
-        DerivationImageSequence=[item(DerivationCodeSequence=[code(_DERIVED)], SourceImageSequence=[source])],
-        SegmentIdentificationSequence=[item(ReferencedSegmentNumber=number)],
-    )
+        source += element(0x0028135A, "CS", b"YES")  # spatial locations preserved
+    source += purpose
+    index = struct.pack("<II", number, at + 1) if placed else struct.pack("<I", number)
+    made = sequence(0x00089124, sequence(0x00082112, source) + derivation)
+    made += sequence(0x00209111, element(0x00209157, "UL", index))
     if placed:
-        made.PlanePositionSequence = [item(ImagePositionPatient=_decimals(frame.position))]
-    return made
+        where = "\\".join(str(one) for one in _decimals(frame.position))
+        made += sequence(0x00209113, element(0x00200032, "DS", where.encode()))
+    return made + sequence(0x0062000A, element(0x0062000B, "US", struct.pack("<H", number)))
 
 
 def _shared(stack: Stack) -> Dataset:
@@ -197,9 +212,6 @@ def _dimensions(made: Dataset, placed: bool) -> None:
     ]  # fmt: skip
     if not placed:
         made.DimensionIndexSequence = made.DimensionIndexSequence[:1]
-        for group in made.PerFrameFunctionalGroupsSequence:
-            content = group.FrameContentSequence[0]
-            content.DimensionIndexValues = [content.DimensionIndexValues[0]]
 
 
 def _decimals(values: Any) -> list[Any]:
