@@ -1,0 +1,161 @@
+"""Sequence: splice junctions, promoters, BRCA1 variants and breast-cancer expression, each beside what was published.
+
+python benchmarks/sequence.py --set splice             # ten folds of 3,190 junctions, and of 1,000 as published
+python benchmarks/sequence.py --set splice --into DIR   # the same, and the sealed readers of it
+"""
+
+from __future__ import annotations
+
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from consilium.core.report import Estimate
+from consilium.genomics.reader import CARD, HOME, ReaderCard, read_reader_card
+from consilium.record import folds
+from consilium.specialists.reader_data import brca1, examples, splice
+from consilium.specialists.reader_fit import SEED, Proven, fit_reader, unseen
+from consilium.validation import auroc
+from consilium.validation.interval import wilson
+
+SHARED = Path("../shared/data")
+KBANN = {"N": 4.62, "EI": 7.56, "IE": 8.47}  # dataset_readme.txt of the set: ten folds of 1,000 examples
+EVO2 = 0.73  # notebook beside the table in ArcInstitute/evo2
+KEYS = {"N": "splice_error_n", "EI": "splice_error_ei", "IE": "splice_error_ie"}
+QUESTIONS = {"EI": "splice_donor", "IE": "splice_acceptor"}
+SOME = 1_000
+console, out = Console(stderr=True), Console()
+
+
+class Set(StrEnum):
+    """What to measure."""
+
+    all = "all"
+    splice = "splice"
+    promoters = "promoters"
+    brca1 = "brca1"
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder with sequence/ and expression/.")] = SHARED,
+    of: Annotated[Set, typer.Option("--set", help="One of the sets; all by default.")] = Set.all,
+    into: Annotated[Path | None, typer.Option(help="Where the sealed readers go; by default nowhere.")] = None,
+    compare: Annotated[str, typer.Option(help="Other learners under the same folds, by commas.")] = "",
+) -> None:
+    """Measure, print the tables, and the figures as JSON in the last line."""
+    every = {Set.splice: splice_junctions, Set.promoters: promoters, Set.brca1: variants}
+    found: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as aside:
+        for name, measured in every.items():
+            if of in (Set.all, name):
+                found |= measured(data, into or Path(aside), tuple(filter(None, compare.split(","))))
+    print(orjson.dumps(found).decode())
+
+
+def card_of(name: str) -> ReaderCard:
+    return read_reader_card(HOME / name / CARD)
+
+
+def splice_junctions(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, object]:
+    source = data / "sequence"
+    whole = splice(source)
+    parts = list(folds(whole.kind, 10, seed=SEED, subjects=whole.groups))
+    asked: dict[str, Proven] = {}
+    for kind, name in QUESTIONS.items():
+        card = card_of(name)
+        given, _ = examples(card, source)
+        asked[kind] = fit_reader(card, given, into / name, parts=parts, compare=compare, progress=lambda said, n=name: console.log(n, said))
+    said = arg_max(asked["EI"].unseen, asked["IE"].unseen)
+    drawn = np.sort(np.random.default_rng(SEED).choice(len(whole.kind), SOME, replace=False))
+    fewer = list(folds(whole.kind[drawn], 10, seed=SEED, subjects=whole.groups[drawn]))
+    p = []
+    for name in QUESTIONS.values():
+        card = card_of(name)
+        given, _ = examples(card, source)
+        p.append(unseen(card, card.learner, given.of(drawn), fewer, lambda words, n=name: console.log(n, SOME, words))[0])
+    said_of_fewer = arg_max(*p)
+    table = Table(title=f"UCI splice junctions: ten folds, what is alike in one fold ({len(np.unique(whole.groups))} groups); error in %")
+    for column in ("class", "all 3,190", f"{SOME:,} drawn", "KBANN (1,000)"):
+        table.add_column(column, justify="left" if column == "class" else "right")
+    found: dict[str, object] = {}
+    for kind, key in KEYS.items():
+        every = error(whole.kind, said, kind)
+        some = error(whole.kind[drawn], said_of_fewer, kind)
+        table.add_row(kind, worded(every), worded(some), f"{KBANN[kind]:.2f}")
+        found |= {key: round(100 * every.value, 2), f"{key}_1000": round(100 * some.value, 2)} | between(key, every, 100)
+    out.print(table)
+    for kind, proven in asked.items():
+        found |= reported(QUESTIONS[kind], proven)
+    return found
+
+
+def arg_max(donor: np.ndarray, acceptor: np.ndarray) -> np.ndarray:
+    """Class of each window: the most probable of donor, acceptor, and what is left of one."""
+    return np.array(["EI", "IE", "N"])[np.column_stack([donor, acceptor, 1 - donor - acceptor]).argmax(axis=1)]
+
+
+def error(kind: np.ndarray, said: np.ndarray, of: str) -> Estimate:
+    """Share of a class's examples that were given another."""
+    own = kind == of
+    return wilson(int((said[own] != of).sum()), int(own.sum()))
+
+
+def promoters(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, object]:
+    card = card_of("promoter")
+    given, held = examples(card, data / "sequence")
+    proven = fit_reader(card, given, into / card.name, held=held, compare=compare, progress=lambda said: console.log(said))
+    return reported(card.name, proven)
+
+
+def variants(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, object]:
+    """Each exon predicted by a model of the others, beside scores that others made, on the same variants."""
+    card = card_of("brca1_effect")
+    given, _ = examples(card, data / "sequence")
+    proven = fit_reader(card, given, into / card.name, compare=compare or ("logistic",), progress=lambda said: console.log(said))
+    table = Table(title=f"BRCA1 saturation editing: {len(given.y)} variants, {given.y.sum()} without function; AUROC, exons drawn again")
+    for column in ("score", "variants", "AUROC", "this reader on the same"):
+        table.add_column(column, justify="left" if column == "score" else "right")
+    table.add_row("this reader (exon unseen)", str(len(given.y)), worded(proven.report.auroc, 1), "")
+    found: dict[str, object] = {"brca1_auroc": round(proven.report.auroc.value, 4)}
+    for name, score in brca1(data / "sequence").scores.items():
+        rows = np.flatnonzero(np.isfinite(score))
+        theirs, ours = (auroc(given.y[rows], p[rows], subjects=given.subjects[rows]) for p in (score, proven.unseen))
+        table.add_row(name, str(len(rows)), worded(theirs, 1), worded(ours, 1))
+        found[f"brca1_auroc_{name.partition('.')[0].partition(' ')[0].lower()}"] = round(theirs.value, 4)
+    table.add_row("published: Evo 2 1B, zero-shot", "", f"{EVO2:.2f}", "")
+    out.print(table)
+    return found | between("brca1_auroc", proven.report.auroc, 1) | reported("brca1_effect", proven)
+
+
+def reported(name: str, proven: Proven) -> dict[str, object]:
+    report = proven.report
+    table = Table(title=f"{name}: {report.data}, n = {report.n}, {report.proof}")
+    for column in ("learner", "AUROC", "slope", "seconds"):
+        table.add_column(column, justify="left" if column == "learner" else "right")
+    if report.development:
+        table.add_row(f"{report.learner} (sealed, held out)", worded(report.auroc, 1), worded(report.slope, 1), "")
+    for line in report.comparisons:
+        table.add_row(line.learner, worded(line.auroc, 1), worded(line.slope, 1), f"{line.seconds:.0f}")
+    out.print(table)
+    return {f"{name}_auroc": round(report.auroc.value, 4), **between(f"{name}_auroc", report.auroc, 1)}
+
+
+def worded(e: Estimate, times: float = 100) -> str:
+    places = 2 if times > 1 else 3
+    low, high = (times * (edge if edge is not None else np.nan) for edge in (e.low, e.high))
+    return f"{times * e.value:.{places}f} ({low:.{places}f}-{high:.{places}f})"
+
+
+def between(key: str, e: Estimate, times: float) -> dict[str, object]:
+    return {f"{key}_interval": [round(times * edge, 4) for edge in (e.low, e.high) if edge is not None]}
+
+
+if __name__ == "__main__":
+    typer.run(main)
