@@ -292,3 +292,29 @@ def test_of_many_rows_whole_subjects_are_left_out_and_it_is_said(monkeypatch) ->
     one, other = (check_time(events, card, (rows, [0] * len(rows))) for _ in range(2))
     assert one == other and 300 < one.rows < 700 and one.rows % 5 == 0
     assert any("25.0% were looked at" in note for note in one.notes)
+
+
+def test_every_sentence_is_said_in_both_languages_with_the_same_facts_and_by_some_check() -> None:
+    import re
+    from string import Formatter
+
+    import yaml
+
+    folder = ROOT / "src" / "consilium" / "quality"
+    book = yaml.safe_load((folder / "leak_words.yaml").read_text(encoding="utf-8"))
+    for name, texts in book["sentences"].items():
+        en, zh = ({field for _, field, _, _ in Formatter().parse(texts[language]) if field} for language in ("en", "zh"))
+        assert en == zh, name
+    code = "".join(p.read_text(encoding="utf-8") for p in folder.glob("leak*.py"))
+    assert set(book["sentences"]) == {name for name in book["sentences"] if f'"{name}"' in code}
+    assert set(re.findall(r'\b(?:said|tell)\(\s*"([a-z_]+)"', code)) <= set(book["sentences"])
+
+
+def test_findings_and_notes_are_chinese_in_a_chinese_report() -> None:
+    w = planted.hospital(91)
+    w.columns = None
+    planted_kinds.KINDS["bills_at_admission"](w)
+    report = check_time(w.table(), w.card(), (w.rows(), w.labels()))
+    told = report.text("zh")
+    assert "住院开始后 0 分钟" in told and "没有给出分割" in told and "codes of its kind" not in told
+    assert "0 minutes after a stay began" in report.text("en")

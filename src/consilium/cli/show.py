@@ -195,12 +195,14 @@ def leaked(console: Console, report: LeakReport, language: str) -> None:
     """Where time leaks, what it means and what to do, and what could not be checked."""
     console.print(f"{report.events:,} events, {report.rows:,} moments of asking", highlight=False)
     for f in report.findings:
-        console.print(f"[bold red]{f.kind}[/] in [bold]{escape(f.where)}[/] ({f.count:,}): {escape(f.detail)}", highlight=False)
+        console.print(
+            f"[bold red]{f.kind}[/] in [bold]{escape(f.where)}[/] ({f.count:,}): {escape(f.detail.text(language))}", highlight=False
+        )
         console.print(f"  {escape(f.means(language))}\n  [green]{escape(f.do(language))}[/]", highlight=False)
         if f.examples:
             console.print(f"  [dim]{escape('; '.join(f.examples))}[/]", highlight=False)
     for note in report.notes:
-        console.print(f"[yellow]*[/] {escape(note)}", highlight=False)
+        console.print(f"[yellow]*[/] {escape(note.text(language))}", highlight=False)
     if report.passes:
         console.print("Nothing was found that the checks look for; docs/time-safety.md says what they cannot find.", highlight=False)
 

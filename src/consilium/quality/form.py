@@ -22,8 +22,9 @@ def json_bytes(report: QualityReport) -> bytes:
 
 
 def leaks_bytes(report: LeakReport, language: str = "en") -> bytes:
-    """A report of leaks as JSON in UTF-8; what each finding means and what to do are said in `language`, `en` or `zh`."""
+    """A report of leaks as JSON in UTF-8; what each finding says, means and what to do are said in `language`, `en` or `zh`."""
     found: dict[str, Any] = {"passes": report.passes, **asdict(report)}
     for finding, told in zip(report.findings, found["findings"], strict=True):
-        told |= {"means": finding.means(language), "do": finding.do(language)}
+        told |= {"means": finding.means(language), "do": finding.do(language), "detail": finding.detail.text(language)}
+    found["notes"] = [note.text(language) for note in report.notes]
     return orjson.dumps(found, option=orjson.OPT_INDENT_2)

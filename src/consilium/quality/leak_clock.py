@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from consilium.core.code import DEATH, concept, split
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, said
 from consilium.quality.leak_study import HOUR, Study, process, says
 
 FEW = 20
@@ -45,13 +45,13 @@ def shown(rows: pl.DataFrame, limit: int = 3) -> tuple[str, ...]:
 def _arithmetic(study: Study) -> Iterator[Finding]:
     planned = [c for c in study.used if split(c).phase == "END" or says(study.name(c), process()["planned"])]
     for code, rows in _by_code(study.dated.filter(pl.col("a").is_null())):
-        yield Finding("no_availability", code, rows.height, shown(rows), float(rows.height), f"{rows.height} dated events without it")
+        yield Finding("no_availability", code, rows.height, shown(rows), float(rows.height), said("without_availability", n=rows.height))
     totals = dict(study.dated.group_by("code").len().iter_rows())
     early = study.dated.filter((pl.col("a") < pl.col("t") - _MINUTE) & ~pl.col("code").is_in(planned))
     for code, rows in _by_code(early):
         share = rows.height / totals[code]
         if rows.height >= 3 and share >= 0.005:
-            yield Finding("known_before_it_happened", code, rows.height, shown(rows), share, f"{share:.0%} of {totals[code]} events")
+            yield Finding("known_before_it_happened", code, rows.height, shown(rows), share, said("of_events", share=share, n=totals[code]))
 
 
 def _impossible(study: Study) -> Iterator[Finding]:
@@ -66,9 +66,7 @@ def _impossible(study: Study) -> Iterator[Finding]:
         (pl.col("t") > pl.col("death") + 2 * _DAY) | (pl.col("t") < pl.col("birth") - _DAY) | (pl.col("t") > (end if end else 2**62))
     )
     for code, rows in _by_code(wrong):
-        yield Finding(
-            "impossible_date", code, rows.height, shown(rows), float(rows.height), "after death, before birth, or after the record's end"
-        )
+        yield Finding("impossible_date", code, rows.height, shown(rows), float(rows.height), said("impossible"))
 
 
 def _end_of_record(frame: pl.DataFrame) -> int | None:
@@ -95,9 +93,7 @@ def _instant(study: Study) -> Iterator[Finding]:
         share = none.height / rows.height
         if none.height >= FEW and share >= 0.1:
             where = f"{code}" + (f" from {origin}" if origin else "")
-            yield Finding(
-                "instant_result", where, none.height, shown(none), share, f"{share:.0%} of {rows.height} results without any delay"
-            )
+            yield Finding("instant_result", where, none.height, shown(none), share, said("no_delay", share=share, n=rows.height))
 
 
 def _whole_day() -> pl.Expr:
@@ -113,9 +109,7 @@ def _midnight(study: Study) -> Iterator[Finding]:
         if study.relative and whole["t"].n_unique() == 1:
             continue  # the instant from which the clock counts
         if whole.height >= FEW and share >= 0.1:
-            yield Finding(
-                "known_from_midnight", code, whole.height, shown(whole), share, f"{share:.0%} of {rows.height} at 00:00 without delay"
-            )
+            yield Finding("known_from_midnight", code, whole.height, shown(whole), share, said("at_midnight", share=share, n=rows.height))
 
 
 def _filed_at_start(study: Study) -> Iterator[Finding]:
@@ -132,15 +126,20 @@ def _filed_at_start(study: Study) -> Iterator[Finding]:
     on = (pl.col("a") < pl.col("end") - HOUR).fill_null(False)
     held = held.with_columns(minute=pl.when(since <= 1).then(0).when(on).then(since), clock=pl.when(on).then(day // _MINUTE))
     for (_,), group in held.group_by("kind", maintain_order=True):
-        for said, name in (("minute", "{:.0f} minutes after a stay began"), ("clock", "{:.0f} minutes after the day of admission began")):
-            often = group.drop_nulls(said).group_by(said).agg(n=pl.len(), people=pl.col("s").n_unique()).sort("n", said, descending=True)
+        for kind_of_time, sentence in (("minute", "after_start"), ("clock", "after_day")):
+            often = (
+                group.drop_nulls(kind_of_time)
+                .group_by(kind_of_time)
+                .agg(n=pl.len(), people=pl.col("s").n_unique())
+                .sort("n", kind_of_time, descending=True)
+            )
             if often.is_empty() or group.height < FEW:
                 continue
             moment, n, people = often.row(0)
             share = n / group.height
             if share >= 0.5 and (people >= 10 or moment == 0):
-                for code, own in _by_code(group.filter(pl.col(said) == moment)):
-                    detail = f"{share:.0%} of {group.height} codes of its kind stand {name.format(moment)}"
+                for code, own in _by_code(group.filter(pl.col(kind_of_time) == moment)):
+                    detail = said(sentence, share=share, n=group.height, minutes=moment)
                     yield Finding("coded_at_admission", code, own.height, shown(own), share, detail)
                 break
 
@@ -148,8 +147,8 @@ def _filed_at_start(study: Study) -> Iterator[Finding]:
 def _end_of_stay(study: Study) -> Iterator[Finding]:
     """What is said of a stay only when it ends, known while it lasts."""
     stays = study.contacts.filter(pl.col("end").is_not_null() & (pl.col("end") - pl.col("start") > _MINUTE * 60))
-    said = [c for c in study.used if says(study.name(c), process()["end_of_stay"]) and split(c).kind != "ENCOUNTER"]
-    rows = study.dated.filter(pl.col("code").is_in(said) & pl.col("a").is_not_null())
+    spoken = [c for c in study.used if says(study.name(c), process()["end_of_stay"]) and split(c).kind != "ENCOUNTER"]
+    rows = study.dated.filter(pl.col("code").is_in(spoken) & pl.col("a").is_not_null())
     if not rows.is_empty() and not stays.is_empty():
         ordered = stays.with_columns(at=pl.col("start") - _MINUTE).sort("at")
         held = rows.sort("a").join_asof(ordered, left_on="a", right_on="at", by="s", strategy="backward", check_sortedness=False)
@@ -158,7 +157,7 @@ def _end_of_stay(study: Study) -> Iterator[Finding]:
         for code, own in _by_code(early):
             share = own.height / totals[code]
             if own.height >= 5 and share >= 0.2:
-                detail = f"{share:.0%} of {totals[code]} known more than an hour before the stay ended"
+                detail = said("before_end", share=share, n=totals[code])
                 yield Finding("end_known_early", code, own.height, shown(own), share, detail)
     yield from _ended_at_start(study)
 
@@ -184,7 +183,7 @@ def _ended_at_start(study: Study) -> Iterator[Finding]:
     for code, own in _by_code(on):
         share = own.height / totals[code]
         if own.height >= FEW and share >= 0.2:
-            detail = f"{share:.0%} of {totals[code]} ends are known at the start of their own stay, while measurements go on"
+            detail = said("end_at_start", share=share, n=totals[code])
             yield Finding("end_known_early", code, own.height, shown(own), share, detail)
 
 
@@ -197,7 +196,7 @@ def _versions(study: Study) -> Iterator[Finding]:
     for code, rows in _by_code(twice.filter(pl.col("versions") > 1)):
         pairs = rows.select(keys).n_unique()
         if pairs >= 5 and rows.height / totals[code] >= 0.02:
-            detail = f"{pairs} samples with two values that became known at the same instant"
+            detail = said("two_values", n=pairs)
             yield Finding("replaced_result", code, pairs, shown(rows), pairs / totals[code], detail)
     pattern = r"(?i)\b(" + "|".join(process()["replaced"]) + r")\b"
     for code, rows in _by_code(study.dated.filter(pl.col("a").is_not_null())):
@@ -207,7 +206,7 @@ def _versions(study: Study) -> Iterator[Finding]:
             continue
         own, usual = (float((r["a"] - r["t"]).median() or 0) for r in (again, first))  # type: ignore[arg-type]
         if own <= usual * 1.1:
-            detail = f"median delay {own / _MINUTE:.0f} min of replaced results, {usual / _MINUTE:.0f} min of the others"
+            detail = said("replaced_early", own=own / _MINUTE, usual=usual / _MINUTE)
             yield Finding("replaced_result", code, again.height, shown(again), own / max(usual, 1.0), detail)
 
 
@@ -230,7 +229,7 @@ def _entered_later(study: Study) -> Iterator[Finding]:
         for code, found in _by_code(late):
             share = found.height / own[code]
             if found.height >= 10 and share >= max(0.05, 3 * min(whole, 0.02)):
-                detail = f"{share:.0%} of {own[code]} were numbered {float(found['lag'].median() or 0) / HOUR:.0f} h later than they say"  # type: ignore[arg-type]
+                detail = said("numbered_later", share=share, n=own[code], hours=float(found["lag"].median() or 0) / HOUR)  # type: ignore[arg-type]
                 yield Finding("entered_later", code, found.height, shown(found), share, detail)
 
 
@@ -250,7 +249,7 @@ def _without_contact(study: Study) -> Iterator[Finding]:
     for code, rows in _by_code(outside):
         share = rows.height / totals[code]
         if rows.height >= 10 and share >= 0.5:
-            detail = f"{share:.0%} of {totals[code]} known at a time without any visit or stay ({every:.0%} of all diagnoses)"
+            detail = said("no_contact", share=share, n=totals[code], every=every)
             yield Finding("recorded_without_contact", code, rows.height, shown(rows), share, detail)
 
 
@@ -283,7 +282,7 @@ def _before_order(study: Study) -> Iterator[Finding]:
     for code, rows in _by_code(unasked):
         share = rows.height / totals[code]
         if rows.height >= FEW and share >= 0.1:
-            yield Finding("result_before_order", code, rows.height, shown(rows), share, f"{share:.0%} of {totals[code]} results")
+            yield Finding("result_before_order", code, rows.height, shown(rows), share, said("of_results", share=share, n=totals[code]))
 
 
 def _by_code(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, Said, phrase
+from consilium.quality.leak_report import said as tell
 from consilium.quality.leak_study import ALWAYS, HOUR, NEVER, Floats, Ints, Study, area, words
 from consilium.record.task_of import by_count
 
@@ -28,7 +29,7 @@ def cohort_findings(study: Study) -> Iterator[Finding]:
             len(study.rows),
             (),
             start / timedelta(hours=1),
-            f"the window opens {-start} before the asking",
+            tell("window_opens", before=str(-start)),
         )
     if not len(study.as_of):
         return
@@ -70,10 +71,10 @@ def _outcome_first(study: Study) -> Iterator[Finding]:
             int(only.sum()),
             _rows(study, only),
             share,
-            f"{share:.0%} of cases have it only before the asking",
+            tell("only_before", share=share),
         )
     elif cases >= 0.2 and cases >= 5 * (controls + 0.01):
-        detail = f"it stands before the asking in {cases:.0%} of cases and {controls:.0%} of controls"
+        detail = tell("stands_before", cases=cases, controls=controls)
         yield Finding("outcome_before_asking", "rows", int(earlier.sum()), _rows(study, earlier), cases, detail)
 
 
@@ -104,7 +105,7 @@ def _before_trigger(study: Study) -> Iterator[Finding]:
             int(early.sum()),
             _rows(study, early),
             share,
-            f"{share:.0%} of rows are asked before their trigger was known",
+            tell("before_trigger", share=share),
         )
 
 
@@ -119,7 +120,7 @@ def _from_later(study: Study) -> Iterator[Finding]:
     groups: list[tuple[str, NDArray[np.bool_]]] = [("rows", np.ones(n, dtype=np.bool_))]
     if len(study.y):
         groups += [("cases", study.y > 0), ("controls", study.y == 0)]
-    best: tuple[float, str, str, int] = (0.0, "", "", 0)
+    best: tuple[float, str, str, int, float] = (0.0, "", "", 0, 0.0)
     for code in sorted(study.often):
         ahead = study.beside([code]).filter((pl.col("t") > pl.col("as_of")) & (pl.col("k") != ALWAYS))
         own = ahead.select("row", gap=pl.col("t") - pl.col("as_of"))
@@ -130,9 +131,16 @@ def _from_later(study: Study) -> Iterator[Finding]:
             gaps = held.group_by("gap").agg(rows=pl.col("row").n_unique()).sort("rows", "gap", descending=[True, False])
             share = float(gaps["rows"][0]) / float(group.sum())
             if share > best[0] and gaps["rows"][0] >= _FEW:
-                best = (share, code, f"{name}, {gaps['gap'][0] / HOUR:.2f} h before", int(gaps["rows"][0]))
+                best = (share, code, name, int(gaps["rows"][0]), gaps["gap"][0] / HOUR)
     if best[0] >= 0.5:
-        yield Finding("asked_from_the_future", "rows", best[3], (best[1],), best[0], f"{best[0]:.0%} of {best[2]} {best[1]}")
+        yield Finding(
+            "asked_from_the_future",
+            "rows",
+            best[3],
+            (best[1],),
+            best[0],
+            tell("one_distance", share=best[0], who=phrase(best[2]), hours=best[4], code=best[1]),
+        )
 
 
 def _selected(study: Study) -> Iterator[Finding]:
@@ -168,7 +176,7 @@ def _selected(study: Study) -> Iterator[Finding]:
     auc, z = area(taken, last)
     if auc >= 0.93 and abs(z) > 4:
         shortest = float(np.quantile(last[taken], 0.02)) / HOUR
-        detail = f"{left} eligible people were left out, and nearly all of them have a shorter record than those taken ({shortest:.0f} h)"
+        detail = tell("shorter_record", n=left, hours=shortest)
         yield Finding("selected_by_the_future", "rows", left, (), auc, detail)
         return
     for (code,), rows in ahead.sort("code").group_by("code", maintain_order=True):
@@ -178,7 +186,7 @@ def _selected(study: Study) -> Iterator[Finding]:
         inside, outside = float(has[taken].mean()), float(has[~taken].mean())
         before = abs(float(had[taken].mean()) - float(had[~taken].mean()))
         if abs(inside - outside) >= 0.7 and max(inside, outside) >= 0.97 and before < 0.3:
-            detail = f"{inside:.0%} of those taken and {outside:.0%} of the {left} left out have {code} later"
+            detail = tell("have_later", inside=inside, outside=outside, n=left, code=code)
             yield Finding("selected_by_the_future", "rows", left, (str(code),), abs(inside - outside), detail)
             return
 
@@ -210,9 +218,7 @@ def _moments_differ(study: Study) -> Iterator[Finding]:
         if max(auc, 1 - auc) >= bar and abs(z) > 6 and max(auc, 1 - auc) > best[0]:
             best = (max(auc, 1 - auc), name)
     if best[1]:
-        yield Finding(
-            "asked_differently", "rows", len(y), (best[1],), best[0], f"{best[1]} tells cases from controls with AUROC {best[0]:.2f}"
-        )
+        yield Finding("asked_differently", "rows", len(y), (best[1],), best[0], tell("moment_tells", what=phrase(best[1]), auc=best[0]))
 
 
 def _order(study: Study) -> Iterator[Finding]:
@@ -237,11 +243,11 @@ def _order(study: Study) -> Iterator[Finding]:
         if _are_sites(study, prefix):
             for name in ("length of patient identifier", "order of patient identifiers"):
                 del scores[name]
-    best: tuple[float, str] = (0.0, "")
+    best: tuple[float, Said] = (0.0, Said(""))
     for name, score in scores.items():
         auc, z = area(y, score)
         if max(auc, 1 - auc) >= 0.7 and abs(z) > 6 and max(auc, 1 - auc) > best[0]:
-            best = (max(auc, 1 - auc), name)
+            best = (max(auc, 1 - auc), phrase(name))
     runs = {"order of rows": place, "subject_id": ids.argsort(kind="stable")}
     for name, order in runs.items():
         sorted_y = y[order]
@@ -251,11 +257,9 @@ def _order(study: Study) -> Iterator[Finding]:
         observed = int((np.diff(sorted_y) != 0).sum()) + 1
         z = (observed - expected) / np.sqrt(variance)
         if abs(z) > 8 and abs(observed - expected) / expected > 0.4 and not best[1]:
-            best = (abs(observed - expected) / expected, f"{name} ({observed} runs, {expected:.0f} by chance)")
+            best = (abs(observed - expected) / expected, tell("runs", what=phrase(name), observed=observed, expected=expected))
     if best[1]:
-        yield Finding(
-            "order_tells", best[1].partition(" (")[0], len(y), (), best[0], f"{best[1]} tells cases from controls ({best[0]:.2f})"
-        )
+        yield Finding("order_tells", best[1].partition(" (")[0], len(y), (), best[0], tell("order_tells", what=best[1], power=best[0]))
 
 
 def _are_sites(study: Study, part: NDArray[Any]) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, Said, phrase
+from consilium.quality.leak_report import said as tell
 from consilium.quality.leak_study import Column, Floats, Study, area, repeated, spread
 
 _IMPROBABLE = 1e-5
@@ -55,7 +56,7 @@ def _encoded(study: Study, column: Column) -> Finding | None:
             continue
         exact, places = _exact(value[big], share[big], n[big], rate)
         if exact:
-            detail = f"{int(big.sum())} groups of equal value hold exactly the share of cases that the value states ({places})"
+            detail = tell("exact_share", n=int(big.sum()), how=phrase(places))
             return Finding("made_from_answers", column.name, int(rows.sum()), (), float(big.sum()), detail)
     return None
 
@@ -73,7 +74,7 @@ def _pure(column: Column, answers: NDArray[np.int8]) -> Finding | None:
     chance = float((n[pure] * np.where(share[pure] == 1.0, math.log(rate), math.log(1 - rate))).sum())
     if chance >= math.log(_IMPROBABLE):
         return None
-    detail = f"{int(pure.sum())} of {int(big.sum())} values stand with cases alone or with controls alone"
+    detail = tell("pure", pure=int(pure.sum()), n=int(big.sum()))
     return Finding("made_from_answers", column.name, int(seen.sum()), (), float(big.sum()), detail)
 
 
@@ -91,11 +92,10 @@ def _filled_by_answer(study: Study, column: Column) -> Finding | None:
             side = int(own[0])
             chance += len(own) * math.log(rate if side else 1 - rate)
             pure[side] = max(pure.get(side, (0.0, 0)), (float(pile), len(own)), key=lambda p: p[1])
-    detail = ""
+    detail = Said("")
     if len(pure) == 2 and chance < math.log(_IMPROBABLE):
-        detail = "; ".join(
-            f"{n} rows hold {pile:.5g}, all of them {'cases' if side else 'controls'}" for side, (pile, n) in sorted(pure.items())
-        )
+        (v0, m0), (v1, m1) = pure[0], pure[1]
+        detail = tell("filled_apart", n0=m0, v0=v0, n1=m1, v1=v1)
     for rows in [np.ones(len(x), dtype=np.bool_), *(np.isin(np.arange(len(x)), fold.train) for fold in study.folds)]:
         measured = np.isfinite(x) & ~np.isin(x, piles) & rows
         for side, name in ((1, "cases"), (0, "controls")):
@@ -104,7 +104,7 @@ def _filled_by_answer(study: Study, column: Column) -> Finding | None:
                 continue
             for pile, centre in ((pile, float(c(own))) for pile in piles for c in (np.mean, np.median)):
                 if abs(pile - centre) < 1e-4 * own.std() and np.abs(x[measured] - pile).min() > 0:
-                    detail = f"{int((x == pile).sum())} rows hold {pile:.5g}, the mean or median of the {name}"
+                    detail = tell("filled_with_class", n=int((x == pile).sum()), value=pile, side=phrase(name))
     return Finding("made_from_answers", column.name, int(np.isin(x, piles).sum()), (), chance, detail) if detail else None
 
 
@@ -194,7 +194,7 @@ def _scaled(study: Study, column: Column, x: Floats) -> Iterator[Finding]:
         if len(both) < 30 or len(np.unique(both)) < 10 or len(train) == len(both):
             continue
         tiny = 1e-4
-        said = ""
+        said = Said("")
         for name, centre, width in (
             ("mean and deviation", np.mean, np.std),
             ("median and quartiles", np.median, lambda v: np.subtract(*np.percentile(v, [75, 25]))),
@@ -206,12 +206,10 @@ def _scaled(study: Study, column: Column, x: Floats) -> Iterator[Finding]:
                 and min(abs(whole[1] - 1), abs(sample - 1)) < tiny
                 and (abs(part[0]) > tiny or abs(part[1] - 1) > 10 * tiny)
             ):
-                said = (
-                    f"{name} of learning and proving rows together are 0 and 1, those of the learning rows {part[0]:.3f} and {part[1]:.3f}"
-                )
+                said = tell("centred", what=phrase(name), a=part[0], b=part[1])
         ends, own = (float(both.min()), float(both.max())), (float(train.min()), float(train.max()))
         if abs(ends[0]) < 1e-6 and abs(ends[1] - 1) < 1e-6 and (own[0] > 1e-6 or own[1] < 1 - 1e-6):
-            said = f"0 to 1 over all rows, {own[0]:.3f} to {own[1]:.3f} over the learning rows"
+            said = tell("ranged", a=own[0], b=own[1])
         if said:
             yield Finding("scaled_with_test", column.name, len(both), (), abs(float(train.mean())), said)
             return
@@ -221,7 +219,7 @@ def _scaled(study: Study, column: Column, x: Floats) -> Iterator[Finding]:
             return
 
 
-def _filled(both: Floats, train: Floats) -> str:
+def _filled(both: Floats, train: Floats) -> Said:
     """Whether missing values were filled with the mean or median of all rows rather than of the learning rows."""
     for pile in repeated(both):
         own_all, own_train = both[np.isfinite(both) & (both != pile)], train[np.isfinite(train) & (train != pile)]
@@ -234,8 +232,8 @@ def _filled(both: Floats, train: Floats) -> str:
         for name, centre in (("mean", np.mean), ("median", np.median)):
             whole, part = float(centre(own_all)), float(centre(own_train))
             if not (measured and name == "median") and abs(pile - whole) < 1e-4 * width and abs(pile - part) > 1e-3 * width:
-                return f"{n} rows hold {pile:.5g}, the {name} of learning and proving rows together (learning rows alone: {part:.5g})"
-    return ""
+                return tell("filled_with_all", n=n, value=float(pile), what=phrase(name), own=part)
+    return Said("")
 
 
 def _on_grid(value: float, measured: Floats) -> bool:
@@ -265,6 +263,6 @@ def _memorised(study: Study, column: Column) -> Iterator[Finding]:
             (learnt, v0), (proven, v1) = areas
             gap = (learnt - proven) if learnt >= 0.5 else (proven - learnt)
             if gap >= 0.1 and gap / math.sqrt(v0 + v1 + 1e-9) >= 4:
-                detail = f"AUROC {learnt:.2f} in the learning rows, {proven:.2f} in the others"
+                detail = tell("memorised", learnt=learnt, proven=proven)
                 yield Finding("made_from_answers", column.name, int(seen.sum()), (), gap, detail)
                 return

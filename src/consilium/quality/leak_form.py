@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, phrase, said
 from consilium.quality.leak_study import Study, area
 
 _BAR = 0.7
@@ -89,4 +89,4 @@ def _best(study: Study, mean: pl.DataFrame, names: Sequence[str], bar: float) ->
 def _worst(where: str, told: Sequence[_Told]) -> Iterator[Finding]:
     best, name, n = max(told, default=(0.0, "", 0))
     if name:
-        yield Finding("form_tells", where, n, (name,), best, f"{name}: AUROC {best:.2f}, whatever the values say")
+        yield Finding("form_tells", where, n, (name,), best, said("form", name=phrase(name), auc=best))

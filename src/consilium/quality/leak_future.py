@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from consilium.core.code import split
 from consilium.quality.leak_clock import shown
 from consilium.quality.leak_reach import CODES, FEW, at_rows, reach
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, phrase
+from consilium.quality.leak_report import said as tell
 from consilium.quality.leak_sign import ratio
 from consilium.quality.leak_study import HOUR, Column, Floats, Study, process, says, spread, together
 
@@ -51,7 +52,7 @@ def _undated(study: Study) -> Iterator[Finding]:
         acts = split(str(code)).kind in ("CONDITION", "MEDICATION", "PROCEDURE", "ADMINISTERED", "ENCOUNTER", "NOTE", "REPORT")
         late = bool(says(study.name(str(code)), [*process()["end_of_stay"], *process()["consequence"]]))
         if code in dated or measured >= 0.5 * own.height or acts or late or _told(study, str(code)):
-            detail = f"{own.height} events without a date, which would be known before anything happened"
+            detail = tell("undated", n=own.height)
             yield Finding("undated_value", str(code), own.height, shown(own), float(own.height), detail)
 
 
@@ -78,7 +79,7 @@ def _late_values(study: Study) -> Iterator[Finding]:
         if late.any():
             where = tuple(f"subject {study.rows[i][0]}: {column.at[i]} after {moments[i]}" for i in np.flatnonzero(late)[:3])
             share = float(late.mean())
-            yield Finding("taken_after_asking", column.name, int(late.sum()), where, share, f"{share:.0%} of rows")
+            yield Finding("taken_after_asking", column.name, int(late.sum()), where, share, tell("of_rows", share=share))
 
 
 def _copied(study: Study) -> Iterator[Finding]:
@@ -134,7 +135,7 @@ def _copy(study: Study, code: str, own: pl.DataFrame) -> Finding | None:
             hits = part.filter(pl.Series(np.abs(apart) <= grid / 2 + 1e-6))
             reached = hits["row"].n_unique() / max(1, rows)
             if equal >= 15 and excess >= 5 and share >= 1.5 * habit + 0.03 and reached >= 0.1:
-                detail = f"{reached:.0%} of rows hold the {stat} of the time after, {excess:.0f} times as often as chance has it"
+                detail = tell("copied", share=reached, stat=phrase(stat), excess=excess)
                 return Finding("copied_from_the_future", code, hits.height, shown(hits), excess, detail)
     return None
 
@@ -205,9 +206,7 @@ def _interpolated(study: Study) -> Iterator[Finding]:
         apart = own.select(pl.col("v") - line).to_series().to_numpy()
         excess, share, equal = _spike(apart, grid)
         if equal >= 20 and excess >= 4 and share >= 0.08:
-            detail = (
-                f"{share:.0%} of {own.height} values lie on the line between their neighbours, {excess:.0f} times as often as beside it"
-            )
+            detail = tell("on_the_line", share=share, n=own.height, excess=excess)
             yield Finding("interpolated", code, equal, (), share, detail)
 
 
@@ -224,7 +223,7 @@ def _averaged(study: Study) -> Iterator[Finding]:
         parts = [_parts(own.filter(pl.col("place") == place)["v"].to_numpy()) for place in (0, 1)]
         if all(parts) and parts[0] != parts[1] and parts[1] > 2:
             n = int((own["place"] == 1).sum())
-            detail = f"the second value of {n} charts is a mean of {parts[1]} values, the first one of {parts[0]}"
+            detail = tell("mean_of_more", n=n, second=parts[1], first=parts[0])
             yield Finding("averaged_with_the_next", code, n, (), float(parts[1]), detail)
 
 
@@ -246,7 +245,7 @@ def _window(study: Study, column: Column) -> Iterator[Finding]:
     codes = column.codes or study.often[:CODES]
     own_window = next((i.window for i in study.card.inputs if i.name == column.name), None) if study.card else None
     backs = {24 * 365 * 120, 24, 48} | ({int(own_window.total_seconds() // 3600)} if own_window else set())
-    best: tuple[float, str, int] = (0.0, "", 0)
+    best: tuple[float, str, str, int, int] = (0.0, "", "", 0, 0)
     for code in codes:
         own = _numbers(study, [code])
         if own.is_empty() or (not column.codes and not _follows(x, own, n)):
@@ -262,10 +261,10 @@ def _window(study: Study, column: Column) -> Iterator[Finding]:
                     differs = np.isfinite(x) & np.isfinite(value) & ~(np.abs(value - past[stat]) <= 1e-4 * np.maximum(1, np.abs(value)))
                     share, equal = _equal(x, value, differs)
                     if equal >= 20 and share >= 0.4 and share > best[0]:
-                        best = (share, f"{stat} of {code} up to {hours} h after the asking", equal)
+                        best = (share, stat, code, hours, equal)
     if best[1]:
-        detail = f"{best[0]:.0%} of the rows in which it can be told equal the {best[1]}"
-        yield Finding("reaches_past_asking", column.name, best[2], (), best[0], detail)
+        detail = tell("equal_window", share=best[0], stat=phrase(best[1]), code=best[2], hours=best[3])
+        yield Finding("reaches_past_asking", column.name, best[4], (), best[0], detail)
     elif column.codes:
         yield from _beyond_past(study, column)
 
@@ -321,6 +320,6 @@ def _beyond_past(study: Study, column: Column) -> Iterator[Finding]:
             continue
         r = together(left, right)
         if abs(r) >= 0.35 and abs(r) * np.sqrt(both.sum()) >= 6:
-            detail = f"partial correlation {r:.2f} with the {stat} value after the asking, given all before it"
+            detail = tell("partial", r=r, stat=phrase(stat))
             yield Finding("reaches_past_asking", column.name, int(both.sum()), (), abs(r), detail)
             return

@@ -14,7 +14,8 @@ from consilium.core.card import Card
 from consilium.core.code import concept, split
 from consilium.knowledge import shelf
 from consilium.quality.leak_form import form
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, Said, phrase
+from consilium.quality.leak_report import said as tell
 from consilium.quality.leak_sign import Sign, sign
 from consilium.quality.leak_study import ALWAYS, HOUR, Column, Study, area, process, repeated, says, words
 
@@ -45,26 +46,26 @@ def _column(study: Study, column: Column) -> Iterator[Finding]:
         auc, z = area(y[seen], value[seen])
         best, best_n = max(auc, 1 - auc), int(seen.sum())
         if best >= TOO_GOOD:
-            yield Finding("too_good", column.name, best_n, _rows(study, y > 0), best, f"AUROC {best:.3f} alone ({best_n} rows)")
+            yield Finding("too_good", column.name, best_n, _rows(study, y > 0), best, tell("alone", auc=best, n=best_n))
             return
     else:
         z = 0.0
     for name, said in _levels(value, seen, column.take):
         found = _sign(y, said, named=bool(near))
         if found is not None:
-            spoken = f"'{near}'; " if found.kind == "named_after_outcome" else ""
+            spoken = "named_sign" if found.kind == "named_after_outcome" else "sign"
             where = _rows(study, said & ((y > 0) == found.of_cases))
-            yield _finding(found, column.name, where, f"{spoken}{name}: {found.counts}")
+            yield _finding(found, column.name, where, tell(spoken, word=near, name=phrase(name), counts=found.counts))
             return
     if near and best >= 0.75 and abs(z) > 4:
-        yield Finding("named_after_outcome", column.name, best_n, _rows(study, y > 0), best, f"'{near}', AUROC {best:.3f} alone")
+        yield Finding("named_after_outcome", column.name, best_n, _rows(study, y > 0), best, tell("named_alone", word=near, auc=best))
 
 
 def _sign(y: NDArray[np.int8], said: NDArray[np.bool_], *, named: bool) -> Sign | None:
     return sign(y, int((said & (y > 0)).sum()), int((said & (y == 0)).sum()), named=named)
 
 
-def _finding(found: Sign, where: str, examples: tuple[str, ...], detail: str) -> Finding:
+def _finding(found: Sign, where: str, examples: tuple[str, ...], detail: Said) -> Finding:
     if found.kind == "named_after_outcome":
         return Finding("named_after_outcome", where, found.hits, examples, found.power, detail)
     return Finding("only_in_cases", where, found.hits, examples, found.power, detail)
@@ -90,12 +91,19 @@ def _codes(study: Study) -> Iterator[Finding]:
             by_word.setdefault(near, []).append(code)
         found = _sign(y, has[code], named=bool(near)) if code in many else None
         if found is not None:
-            yield _finding(found, code, _rows(study, has[code] & ((y > 0) == found.of_cases)), f"{near or 'known'}: {found.counts}")
+            yield _finding(
+                found,
+                code,
+                _rows(study, has[code] & ((y > 0) == found.of_cases)),
+                tell("sign", name=near or phrase("known"), counts=found.counts),
+            )
     for word, codes in sorted(by_word.items()):
         said = np.logical_or.reduce([has[code] for code in codes])
         found = _sign(y, said, named=True) if len(codes) > 1 else None
         if found is not None and found.kind == "named_after_outcome":
-            yield _finding(found, ", ".join(codes), _rows(study, said & (y > 0)), f"'{word}' in {len(codes)} codes: {found.counts}")
+            yield _finding(
+                found, ", ".join(codes), _rows(study, said & (y > 0)), tell("codes_of_word", word=word, n=len(codes), counts=found.counts)
+            )
 
 
 def _levels(value: NDArray[np.float64], seen: NDArray[np.bool_], take: str) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -194,7 +202,7 @@ def _texts(study: Study) -> Iterator[Finding]:
             if found is not None and (worst is None or found.power > worst.power):
                 worst, said = found, word
         if worst is not None:
-            yield Finding("outcome_in_text", code, worst.hits, (said,), worst.power, f"'{said}' in {worst.counts}")
+            yield Finding("outcome_in_text", code, worst.hits, (said,), worst.power, tell("word_in", word=said, counts=worst.counts))
 
 
 def _rows(study: Study, said: NDArray[np.bool_]) -> tuple[str, ...]:

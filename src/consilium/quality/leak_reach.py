@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from consilium.core.code import split
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, Said, phrase, said
 from consilium.quality.leak_study import ALWAYS, HOUR, Column, Floats, Study, process, spread, together
 
 FEW = 30
@@ -168,8 +168,20 @@ def _same_quantity(study: Study, column: Column, ahead: dict[str, tuple[Floats, 
     if not best[1]:
         return None
     where = tuple(f"subject {study.rows[i][0]}: {x[i]:g}" for i in np.flatnonzero(np.isfinite(x))[:3])
-    detail = f"rank correlation {best[0]:.2f} with the {best[1]} to come"
+    detail = said("follows", rho=best[0], what=_named(best[1]))
     return Finding("equals_the_future", column.name, best[2], where, best[0], detail)
+
+
+def _named(name: str) -> Said:
+    """What a quantity is called, in both languages: `number of CODE in all`, `time to CODE`, `any CODE in the next 24 h`."""
+    for sentence, begin, end in (("in_all", "number of ", " in all"), ("number", "number of ", ""), ("any", "whether there is any ", ""),
+                                 ("time_to", "time to ", "")):  # fmt: skip
+        if name.startswith(begin) and name.endswith(end):
+            return said(sentence, what=phrase(name.removeprefix(begin).removesuffix(end)))
+    if name.startswith("any ") and " in the next " in name:
+        what, _, hours = name.removeprefix("any ").removesuffix(" h").partition(" in the next ")
+        return said("any_within", what=what, hours=hours)
+    return phrase(name)
 
 
 def _explained(study: Study, column: Column, rows: NDArray[np.bool_]) -> bool:
@@ -191,7 +203,7 @@ def _made_of(study: Study, column: Column, around: Around) -> Finding | None:
     known = _told_by(np.column_stack([around.past[np.ix_(seen, others[1])], study.as_of[seen] / HOUR]), x, person)
     if known > whole - 0.15:
         return None
-    detail = f"a sum of counts and summaries of the whole chart tells {whole:.0%} of its variance, one of what was known {known:.0%}"
+    detail = said("sum_of_chart", whole=whole, known=known)
     return Finding("equals_the_future", column.name, len(x), (), whole, detail)
 
 
@@ -235,5 +247,5 @@ def _kept_for(study: Study, column: Column, around: Around) -> Finding | None:
     old = abs(together(here.astype(np.float64), was.astype(np.float64)))
     if best[0] < _PHI - 0.15 * bool(own) or best[0] < old + 0.2:
         return None
-    detail = f"correlation {best[0]:.2f} of being observed with {best[1]}, {old:.2f} with having been measured before"
+    detail = said("kept_for", phi=best[0], what=_named(best[1]), old=old)
     return Finding("kept_by_the_future", column.name, int(here.sum()), (), best[0], detail)

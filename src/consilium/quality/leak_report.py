@@ -4,12 +4,54 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from consilium.core.errors import KnowledgeError, LawError
+
+
+class Said(str):
+    """A sentence: English as it stands, and in Chinese.
+
+    Examples
+    --------
+    >>> told = said("of_rows", share=0.25)
+    >>> print(told, "/", told.text("zh"))
+    25% of rows / 25% 的行
+    """
+
+    chinese: str
+
+    def __new__(cls, english: str, chinese: str = "") -> Said:
+        """A sentence in both languages; one without Chinese (a code, a name) is the same in both."""
+        made = super().__new__(cls, english)
+        made.chinese = chinese or english
+        return made
+
+    def text(self, language: str = "en") -> str:
+        """The sentence in `en` or `zh`."""
+        return self.chinese if language == "zh" else str(self)
+
+
+def said(sentence: str, **facts: Any) -> Said:
+    """A sentence of `leak_words.yaml` with its facts filled in; a fact may be said in both languages itself."""
+    book = _words()["sentences"][sentence]
+    chinese = {name: fact.chinese if isinstance(fact, Said) else fact for name, fact in facts.items()}
+    return Said(book["en"].format(**facts), book["zh"].format(**chinese))
+
+
+def phrase(words: str) -> Said:
+    """A phrase that stands inside of a sentence; codes and names are the same in both languages."""
+    return Said(words, _words()["phrases"].get(words, words))
+
+
+@functools.cache
+def _words() -> Mapping[str, Mapping[str, Any]]:
+    found: Mapping[str, Mapping[str, Any]] = yaml.safe_load((Path(__file__).parent / "leak_words.yaml").read_text(encoding="utf-8"))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +70,8 @@ class Finding:
         A few of them, for a person to look up.
     evidence : float
         The number that decided; what it measures is said under `kind`.
-    detail : str
-        What was seen, in one sentence of numbers.
+    detail : Said
+        What was seen, in one sentence of numbers: English as it stands, and in other languages by `text`.
     """
 
     kind: str
@@ -37,7 +79,7 @@ class Finding:
     count: int
     examples: tuple[str, ...]
     evidence: float
-    detail: str = ""
+    detail: Said = field(default_factory=lambda: Said(""))
 
     def __post_init__(self) -> None:
         if self.kind not in kinds():
@@ -57,7 +99,7 @@ class LeakReport:
     """What was found, in a settled order; `notes` say what could not be checked and why."""
 
     findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Said, ...]
     events: int
     rows: int
 
@@ -70,10 +112,10 @@ class LeakReport:
         """The report for a terminal."""
         lines = [f"{self.rows} rows, {self.events} events: {len(self.findings)} findings"]
         for f in self.findings:
-            lines += [f"- {f.kind} in {f.where}: {f.detail}", f"  {f.means(language)}", f"  {f.do(language)}"]
+            lines += [f"- {f.kind} in {f.where}: {f.detail.text(language)}", f"  {f.means(language)}", f"  {f.do(language)}"]
             if f.examples:
                 lines.append("  " + "; ".join(f.examples))
-        return "\n".join([*lines, *(f"* {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"* {note.text(language)}" for note in self.notes)])
 
 
 @functools.cache

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from consilium.quality.leak_report import Said, said
+
 _EXCLUSIVE = 10.0  # least likelihood ratio, at the upper bound of the share of the others, of a sign that stands on one side
 _NAMED = 3.0  # least lower bound of the likelihood ratio of a sign whose very name speaks of the outcome
 _CERTAIN = 2.0  # standard errors of that bound
@@ -41,9 +43,9 @@ class Sign:
     n0: int
 
     @property
-    def counts(self) -> str:
+    def counts(self) -> Said:
         """Who has it, in words."""
-        return f"{self.cases} of {self.n1} cases, {self.controls} of {self.n0} controls"
+        return said("counts", cases=self.cases, n1=self.n1, controls=self.controls, n0=self.n0)
 
 
 def sign(y: NDArray[np.int8], cases: int, controls: int, *, named: bool) -> Sign | None:

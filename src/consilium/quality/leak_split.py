@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, said
 from consilium.quality.leak_study import HOUR, Study, area
 
 _HASHES, _BANDS = 48, 16
@@ -25,9 +25,7 @@ def split_findings(study: Study) -> Iterator[Finding]:
         both = np.intersect1d(ids[fold.train], ids[fold.test])
         if len(both):
             where = tuple(f"subject {s}" for s in both[:3])
-            yield Finding(
-                "patient_in_both", name, len(both), where, float(len(both)), f"{len(both)} subjects are learned from and proven on"
-            )
+            yield Finding("patient_in_both", name, len(both), where, float(len(both)), said("learned_and_proven", n=len(both)))
         yield from _periods(study, name, fold.train, fold.test)
         yield from _sites(study, name, fold.train, fold.test)
     if study.folds:
@@ -41,13 +39,11 @@ def _periods(study: Study, name: str, train: NDArray[np.intp], test: NDArray[np.
     side = np.concatenate([np.zeros(len(train), np.int8), np.ones(len(test), np.int8)])
     auc, _ = area(side, np.concatenate([at[train], at[test]]))
     if auc <= 0.2:
-        detail = f"{(at[test] < np.median(at[train])).mean():.0%} of proving rows are asked before the middle of the learning rows"
+        detail = said("asked_in_past", share=float((at[test] < np.median(at[train])).mean()))
         yield Finding("test_before_train", name, len(test), (), auc, detail)
     elif 0.8 <= auc < 1:
         late = int((at[train] >= at[test].min()).sum())
-        yield Finding(
-            "periods_overlap", name, late, (), auc, f"{late} learning rows are asked after the first proving row, in a split by time"
-        )
+        yield Finding("periods_overlap", name, late, (), auc, said("late_learning", n=late))
 
 
 def _sites(study: Study, name: str, train: NDArray[np.intp], test: NDArray[np.intp]) -> Iterator[Finding]:
@@ -59,9 +55,7 @@ def _sites(study: Study, name: str, train: NDArray[np.intp], test: NDArray[np.in
     sides = [{where.get(int(s)) for s in study.row_subject[rows]} - {None} for rows in (train, test)]
     both = sorted(str(s) for s in sides[0] & sides[1])
     if both:
-        yield Finding(
-            "site_in_both", name, len(both), tuple(both[:3]), float(len(both)), f"{', '.join(both[:5])} in learning and proving rows"
-        )
+        yield Finding("site_in_both", name, len(both), tuple(both[:3]), float(len(both)), said("sites_both", names=", ".join(both[:5])))
 
 
 def _people(study: Study) -> Iterator[Finding]:
@@ -86,7 +80,7 @@ def _people(study: Study) -> Iterator[Finding]:
         informative = asked.group_by("s").len()["len"].median()
         if informative is not None and float(informative) >= 8 and len(same) <= everyone:  # type: ignore[arg-type]
             where = tuple(f"subjects {study.subjects[a]} and {study.subjects[b]} share {alike:.0%}" for a, b, alike in found[:3])
-            detail = f"{len(same)} pairs of charts, one on each side, have at least half of their events in common"
+            detail = said("charts_alike", n=len(same))
             yield Finding("patient_twice", "split", len(same), where, max(alike for *_, alike in found), detail)
             return
     if not study.assumed and not study.relative:  # else two strangers share their moments by chance
@@ -159,8 +153,8 @@ def _related(study: Study, asked: pl.DataFrame, apart) -> Iterator[Finding]:  # 
     if study.patients:
         by_name = {name: int(np.searchsorted(study.subjects, s)) for s, name in study.patients.items() if len(name) >= 4}
         words_in = asked.filter(pl.col("text_value").is_not_null()).select("s", "text_value").unique()
-        for s, said in words_in.iter_rows():
-            for word in str(said).replace(",", " ").split():
+        for s, text in words_in.iter_rows():
+            for word in str(text).replace(",", " ").split():
                 other = by_name.get(word.strip(".;:()"))
                 if other is not None and other != s:
                     named.add((min(s, other), max(s, other)))
@@ -169,5 +163,5 @@ def _related(study: Study, asked: pl.DataFrame, apart) -> Iterator[Finding]:  # 
     found += sorted(p for p in named if apart(*p) and p not in found)
     if found:
         where = tuple(f"subjects {study.subjects[a]} and {study.subjects[b]}" for a, b in found[:3])
-        detail = f"{len(found)} pairs, one on each side, share entries that hardly anybody else has or name one another"
+        detail = said("related", n=len(found))
         yield Finding("related_in_both", "split", len(found), where, float(len(found)), detail)

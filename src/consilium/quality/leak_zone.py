@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from consilium.quality.leak_clock import shown
-from consilium.quality.leak_report import Finding
+from consilium.quality.leak_report import Finding, said
 from consilium.quality.leak_study import HOUR, Study
 
 _REACH = 14 * HOUR  # the widest gap between two zones is 26 h, but no source is ahead of its own hospital by more than half a day
@@ -41,9 +41,7 @@ def zone(study: Study) -> Iterator[Finding]:
             and read.height
         ):
             hours = float(near["early"].median() or 0) / HOUR  # type: ignore[arg-type]
-            detail = (
-                f"{share:.1%} of {n} measurements lie before the patient came (median {hours:.1f} h), {np.median(others):.1%} elsewhere"
-            )
+            detail = said("before_arrival", share=share, n=n, hours=hours, others=float(np.median(others)))
             yield Finding("shifted_clock", f"source {origin}", near.height, shown(read), share, detail)
 
 

@@ -19,7 +19,7 @@ from consilium.quality.leak_cohort import cohort_findings
 from consilium.quality.leak_encoding import encoding
 from consilium.quality.leak_future import future
 from consilium.quality.leak_label import label
-from consilium.quality.leak_report import Finding, LeakReport
+from consilium.quality.leak_report import Finding, LeakReport, Said, said
 from consilium.quality.leak_sample import MOST, MOST_ROWS, HasEvents, looked_at, of_share, sample
 from consilium.quality.leak_split import split_findings
 from consilium.quality.leak_study import Study, prepare, within
@@ -95,7 +95,7 @@ def check_time(
         descriptions = descriptions or record.descriptions()
         patients = patients or {subject: name for name, subject in record.patients()}
     folds = () if splits is None else (splits,) if isinstance(splits, Fold) else tuple(splits)
-    notes: list[str] = []
+    notes: list[Said] = []
     rows, labels = _asked(events, card, asked, notes)
     of_rows = np.array([s for s, _ in rows], dtype=np.int64)
     of_all = share if asked is None else 1.0  # the share of the subjects whose rows these are
@@ -103,14 +103,14 @@ def check_time(
         share = of_all * MOST_ROWS / len(rows)
         events = of_share(events, share)
     if share < 1:
-        notes.append(f"Of all subjects {share:.1%} were looked at: there are more than {MOST:,} events or {MOST_ROWS:,} rows")
+        notes.append(said("looked_at", share=share, events=MOST, rows=MOST_ROWS))
         kept = np.flatnonzero(looked_at(of_rows, share))
         rows, labels = tuple(rows[i] for i in kept), labels[kept] if len(labels) else labels
         folds = tuple(within(fold, kept) for fold in folds)
         matrix = None if matrix is None else _rows_of(matrix, kept)
     lost = len({s for s, _ in rows} - set(pc.unique(events["subject_id"]).to_pylist())) if asked is not None else 0
     if lost:
-        notes.append(f"{lost} subjects of the rows have no events")
+        notes.append(said("no_events", n=lost))
     study = prepare(events, card, rows, labels, folds, matrix, descriptions or {}, patients or {})
     return _report(study, notes)
 
@@ -145,14 +145,14 @@ def _rows_of(matrix: Features, kept: NDArray[np.intp]) -> Features:
     return Features(matrix.X[kept], matrix.names, matrix.units, rows, matrix.observed[kept], times)
 
 
-def _asked(events: pa.Table, card: Card | None, asked: Any, notes: list[str]) -> tuple[tuple[tuple[int, datetime], ...], NDArray[np.int8]]:
+def _asked(events: pa.Table, card: Card | None, asked: Any, notes: list[Said]) -> tuple[tuple[tuple[int, datetime], ...], NDArray[np.int8]]:
     if asked is None:
         if card is None:
             return (), np.zeros(0, dtype=np.int8)
         try:
             asked = cohort(events, card.question)
         except CardError as error:
-            notes.append(f"Nobody could be asked: {error}")
+            notes.append(said("nobody", error=error))
             return (), np.zeros(0, dtype=np.int8)
     if isinstance(asked, Cohort):
         asked = asked.rows, asked.labels if asked.days is None else asked.labels == EVENT
@@ -160,22 +160,22 @@ def _asked(events: pa.Table, card: Card | None, asked: Any, notes: list[str]) ->
     return tuple((int(s), at) for s, at in rows), np.asarray(labels, dtype=np.int8)
 
 
-def _report(study: Study, notes: list[str]) -> LeakReport:
+def _report(study: Study, notes: list[Said]) -> LeakReport:
     found: dict[tuple[str, str], Finding] = {}
     for check, looked in (*((c, study) for c in _OF_ROWS), *((c, study.people) for c in _OF_PEOPLE)):
         for finding in check(looked):
             found.setdefault((finding.kind, finding.where), finding)
     if study.assumed:
-        notes.append("All that is read carries one assumed date: nothing can be said of when it was known")
+        notes.append(said("one_date"))
     elif study.relative:
-        notes.append("All charts begin at one assumed date: charts were not compared by their dates")
+        notes.append(said("one_beginning"))
     if study.card is not None and not len(study.rows):
-        notes.append("Nobody was asked: inputs were not held against answers")
+        notes.append(said("nobody_asked"))
     y = study.people.y
     if len(y) and min(int(y.sum()), int((y == 0).sum())) < 10:
-        notes.append("Fewer than ten cases or ten controls: inputs were not held against answers")
+        notes.append(said("too_few"))
     if study.card is not None and not study.folds:
-        notes.append("No split was given: nothing can be said of patients on both sides")
-    notes += [f"An input could not be read: {text}" for text in study.unread]
+        notes.append(said("no_split"))
+    notes += [said("unread", error=text) for text in study.unread]
     ordered = tuple(sorted(found.values(), key=lambda f: (f.kind, f.where)))
     return LeakReport(ordered, tuple(notes), study.frame.height, len(study.rows))
