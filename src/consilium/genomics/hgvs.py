@@ -120,7 +120,9 @@ class Protein:
 
     @property
     def null(self) -> bool:
-        """Whether the protein ends early or its reading frame is lost."""
+        """Whether the protein ends early, its reading frame is lost, or it has no start."""
+        if self.first == "Met" and self.start == 1 and self.change in ("sub", "unknown"):
+            return True
         return self.change == "fs" or (self.change in ("sub", "delins") and "Ter" in self.new and self.first != "Ter")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from consilium.core.errors import InputError
 from consilium.sources.fhir.coding import TEXT, code_of, codings, words
+from consilium.sources.fhir.genetic import genetic
 from consilium.sources.fhir.reading import Reading, Resource, shown, stretch
 from consilium.sources.sheet import Sheet
 from consilium.sources.vocabulary import systems
@@ -35,6 +36,8 @@ def observation(resource: Resource, reading: Reading) -> None:
         raise InputError("No code")
     components = resource.get("component") or ()
     time, available = reading.dated(resource, stretch(resource, "effective"), resource.get("issued"))
+    if components and genetic(resource, patient, time, available, reading):
+        return
     sheet = reading.sheet
     key = _value_key(resource)
     if key:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from consilium.core.errors import InputError
+from consilium.sources.fhir.gene import gene_of
 
 Resource = dict[str, Any]
 _KEPT = frozenset({"Patient", "Medication"})
@@ -25,12 +27,16 @@ class References:
     patients: dict[str, str] = field(default_factory=dict)
     identifiers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     medications: dict[str, Resource] = field(default_factory=dict)
+    genotypes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Origin and gene of each genotype Observation, by every name under which an implication may point at it."""
 
     def learn(self, resource: Resource, full_url: str) -> None:
         """Remember a resource under its fullUrl and, a medication, its `Type/id`."""
         kind = resource.get("resourceType")
         if full_url:
             self.types[full_url] = str(kind)
+        if kind == "Observation" and resource.get("component"):
+            self._genotype(resource, full_url)
         if not isinstance(kind, str) or kind not in _KEPT:
             return
         identity = resource.get("id") or full_url.rpartition("/")[2].removeprefix("urn:uuid:").removeprefix("urn:oid:")
@@ -46,6 +52,14 @@ class References:
             if isinstance(identifier, dict) and identifier.get("value"):
                 key = (str(identifier.get("system") or ""), str(identifier["value"]))
                 self.identifiers.setdefault(key, set()).add(identity)
+
+    def _genotype(self, resource: Resource, full_url: str) -> None:
+        identity = resource.get("id")
+        with suppress(AttributeError, TypeError, KeyError):  # not shaped as FHIR says: its own reading refuses it by name
+            gene = gene_of(resource)
+            if gene is not None and isinstance(identity, str):
+                for name in (full_url, f"Observation/{identity}", f"urn:uuid:{identity}"):
+                    self.genotypes[name] = (f"Observation/{identity}", gene)
 
     def subject(self, resource: Resource, element: str = "subject") -> str:
         """The identifier of the patient a resource is about.

@@ -1,0 +1,36 @@
+"""Gene: which known gene a genetic Observation is of, and by what codes it says so."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from consilium.knowledge.shelf import FOLDER, shelf
+from consilium.knowledge.table import read_yaml
+from consilium.sources.fhir.coding import codings
+
+Resource = dict[str, Any]
+
+
+@functools.cache
+def genetic_codes() -> Mapping[str, Any]:
+    """Codes of genotypes, genes and implications, as the guide writes them."""
+    content: Mapping[str, Any] = read_yaml(FOLDER / "pgx" / "observations.yaml", shelf().sources)
+    return content
+
+
+def gene_of(resource: Resource) -> str | None:
+    """Code of the known gene that a genotype Observation is of, as `HGNC//HGNC:2621`; None for everything else."""
+    if any(coded.code in genetic_codes()["genotype"] for coded in codings(resource.get("code"), "MEASUREMENT")):
+        return next(genes_of(resource), None)
+    return None
+
+
+def genes_of(resource: Resource) -> Iterator[str]:
+    """Codes of the known genes that an Observation names in its components."""
+    for component in resource.get("component") or ():
+        if any(one.code in genetic_codes()["gene"] for one in codings(component.get("code"), "MEASUREMENT")):
+            for one in codings(component.get("valueCodeableConcept"), "ANSWER"):
+                if one.code in shelf().genes.gene_of:
+                    yield one.code
