@@ -3,11 +3,12 @@
     python benchmarks/imaging_speed.py
 
 The series is the phantom of examples/imaging at 512 x 512; the regions are both lungs and twenty balls, the same for both. Times are the
-best of `REPEATS`; objects of both sides are read back by highdicom and their voxels compared before any number is printed.
+best of some repeats; objects of both sides are read back by highdicom and their voxels compared before any number is printed.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -23,6 +24,7 @@ import highdicom as hd
 import numpy as np
 import pydicom
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from rich.console import Console
 from rich.table import Table
 
@@ -36,25 +38,24 @@ from consilium.imaging.seg import segmentation
 from consilium.imaging.series import read_series, volume
 from consilium.imaging.task_lungs import Lungs
 
-SLICES, SIZE, BALLS, REPEATS = 200, 512, 20, 3
-SPACING = (1.0, 0.7, 0.7)
+BALLS = 20
 _SPEC = importlib.util.spec_from_file_location("phantom", Path(__file__).parents[1] / "examples" / "imaging" / "phantom.py")
 phantom = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(phantom)
 
 
-def best(act: Callable[[], object]) -> tuple[float, object]:
+def best(act: Callable[[], object], repeats: int) -> tuple[float, object]:
     times, made = [], None
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         start = time.perf_counter()
         made = act()
         times.append(time.perf_counter() - start)
     return min(times), made
 
 
-def regions(shape: tuple[int, ...]) -> list[np.ndarray]:
+def regions(shape: tuple[int, ...], spacing: tuple[float, ...]) -> list[np.ndarray]:
     """Two lungs as the phantom makes them, and balls of 4 to 12 mm."""
-    z, y, x = (((np.arange(n) - (n - 1) / 2) * s).astype(np.float32) for n, s in zip(shape, SPACING, strict=True))
+    z, y, x = (((np.arange(n) - (n - 1) / 2) * s).astype(np.float32) for n, s in zip(shape, spacing, strict=True))
     z, y, x = z[:, None, None], y[None, :, None], x[None, None, :]
     made = [(z / 70) ** 2 + ((x - side * 65) / 45) ** 2 + (y / 65) ** 2 < 1 for side in (1, -1)]
     random = np.random.default_rng(1)
@@ -101,7 +102,7 @@ def plain_sr(
                 tracking_identifier=hd.sr.TrackingIdentifier(hd.UID(), str(number)), referenced_segment=segment,
                 finding_type=codes.SCT.Nodule,
                 measurements=[
-                    hd.sr.Measurement(codes.SCT.Volume, told[0].value, codes.UCUM.Milliliter),
+                    hd.sr.Measurement(codes.SCT.Volume, told[0].value, Code("mL", "UCUM", "milliliter")),
                     hd.sr.Measurement(codes.SCT.LongAxis, told[1].value, codes.UCUM.Millimeter),
                 ],
             )
@@ -116,28 +117,36 @@ def plain_sr(
 
 
 def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--slices", type=int, default=200)
+    asked.add_argument("--size", type=int, default=512)
+    asked.add_argument("--repeats", type=int, default=3)
+    given = asked.parse_args()
+    slices, times = given.slices, given.repeats
+    spacing = (200 / slices, 360 / given.size, 360 / given.size)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        array = phantom.phantom(SLICES, SIZE, SPACING)
-        phantom.write_series(folder / "ct", array, SPACING)
+        array = phantom.phantom(slices, given.size, spacing)
+        phantom.write_series(folder / "ct", array, spacing)
         del array
-        read_seconds, (series, image) = best(lambda: _read(folder / "ct"))
+        read_seconds, (series, image) = best(lambda: _read(folder / "ct"), times)
         stack = series.stacks[0]
-        masks = regions(image.shape)
+        masks = regions(image.shape, spacing)
         labels = ["left_lung", "right_lung"] + ["lung_nodule"] * BALLS
         found = [(label, of_mask(mask)) for label, mask in zip(labels, masks, strict=True)]
         measured = [measure(region, image) for _, region in found]
         reading = Reading("bench", "1", tuple(Finding(label, "candidate", r, m) for (label, r), m in zip(found, measured, strict=True)))
-        seg_seconds, seg = best(lambda: _seg(series, stack, reading, folder / "seg.dcm"))
-        sr_seconds, _ = best(lambda: write(structured_report(series, stack, reading, seg), folder / "sr.dcm"))
+        seg_seconds, seg = best(lambda: _seg(series, stack, reading, folder / "seg.dcm"), times)
+        sr_seconds, _ = best(lambda: write(structured_report(series, stack, reading, seg), folder / "sr.dcm"), times)
         sources = [pydicom.dcmread(f) for f in sorted((folder / "ct").iterdir())]
-        peer_seg_seconds, peer = best(lambda: plain_seg(sources, masks, folder / "peer-seg.dcm"))
-        peer_sr_seconds, _ = best(lambda: plain_sr(sources, peer, measured, folder / "peer-sr.dcm"))
+        peer_seg_seconds, peer = best(lambda: plain_seg(sources, masks, folder / "peer-seg.dcm"), times)
+        peer_sr_seconds, _ = best(lambda: plain_sr(sources, peer, measured, folder / "peer-sr.dcm"), times)
         _same(folder, masks, [s.SOPInstanceUID for s in sources])
-        lungs_seconds, answer = best(lambda: Seen(image, (Lungs()(image),)))
+        lungs_seconds, answer = best(lambda: Seen(image, (Lungs()(image),)), times)
         assert {f.label for f in answer.readings[0].findings} >= {"left_lung", "right_lung"}
-    table = Table("what", "consilium, s", "highdicom, s", title=f"{SLICES} slices of {SIZE} x {SIZE}, {2 + BALLS} regions, 2 threads")
+    title = f"{slices} slices of {given.size} x {given.size}, {2 + BALLS} regions, 2 threads"
+    table = Table("what", "consilium, s", "highdicom, s", title=title)
     rows = [("SEG", seg_seconds, peer_seg_seconds), ("SR", sr_seconds, peer_sr_seconds), ("read the series", read_seconds, None)]
     rows.append(("lungs and candidates", lungs_seconds, None))
     for what, ours, theirs in rows:
@@ -145,7 +154,7 @@ def main() -> None:
     Console().print(table)
     told = {
         "seg_seconds": seg_seconds, "sr_seconds": sr_seconds, "peer_seg_seconds": peer_seg_seconds, "peer_sr_seconds": peer_sr_seconds,
-        "read_ms_per_image": 1000 * read_seconds / SLICES, "opinion_ms_per_image": 1000 * (read_seconds + lungs_seconds) / SLICES,
+        "read_ms_per_image": 1000 * read_seconds / slices, "opinion_ms_per_image": 1000 * (read_seconds + lungs_seconds) / slices,
     }  # fmt: skip
     print(json.dumps({key: round(value, 3) for key, value in told.items()}))
 

@@ -30,6 +30,7 @@ _C = {
     "source_image": ("121233", "DCM", "Source image for segmentation"), "region": ("111030", "DCM", "Image Region"),
     "comment": ("121106", "DCM", "Comment"), "algorithm": ("111001", "DCM", "Algorithm Name"),
     "algorithm_version": ("111003", "DCM", "Algorithm Version"), "library": ("111028", "DCM", "Image Library"),
+    "library_group": ("126200", "DCM", "Image Library Group"),
 }  # fmt: skip
 _UNITS = {"mm": "millimeter", "mm2": "square millimeter", "mL": "milliliter", "1": "no units"}
 _DEVICE_UID = "2.25.157466153013012271806471310486420612367"
@@ -75,10 +76,17 @@ def structured_report(series: Series, stack: Stack, reading: Reading, outlined: 
         _content("HAS OBS CONTEXT", "UIDREF", "device_uid", UID=_DEVICE_UID),
         _content("HAS OBS CONTEXT", "TEXT", "device_name", TextValue=f"consilium {made.SoftwareVersions}"),
         _code("HAS CONCEPT MOD", "procedure", _C["imaging"]),
-        _content("CONTAINS", "CONTAINER", "library", ContinuityOfContent="SEPARATE"),
+        _content("CONTAINS", "CONTAINER", "library", ContinuityOfContent="SEPARATE", ContentSequence=[_library(stack)]),
         _content("CONTAINS", "CONTAINER", "measurements", ContinuityOfContent="SEPARATE", ContentSequence=groups),
     ]
     return made
+
+
+def _library(stack: Stack) -> Dataset:
+    """The images that were read (TID 1602), by which viewers find what to show."""
+    listed = {f.header.text("SOPInstanceUID"): f for f in stack.frames}.values()
+    images = [item(RelationshipType="CONTAINS", ValueType="IMAGE", ReferencedSOPSequence=[_image(frame)]) for frame in listed]
+    return _content("CONTAINS", "CONTAINER", "library_group", ContinuityOfContent="SEPARATE", ContentSequence=images)
 
 
 def _group(place: int, finding: Finding, series: Series, stack: Stack, reading: Reading, outlined: Segmentation | None) -> Dataset:
