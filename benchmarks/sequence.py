@@ -18,10 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from consilium.core.report import Estimate
-from consilium.genomics.reader import CARD, HOME, ReaderCard, read_reader_card
+from consilium.genomics.expression import standing
+from consilium.genomics.reader import CARD, HOME, MODEL, ReaderCard, read_reader_card
+from consilium.models.served import ServedModel
 from consilium.record import folds
-from consilium.specialists.reader_data import brca1, examples, splice
-from consilium.specialists.reader_fit import SEED, Proven, fit_reader, unseen
+from consilium.specialists.reader_data import brca1, examples, genefu, splice, tcga
+from consilium.specialists.reader_fit import SEED, Examples, Proven, fit_reader, unseen
 from consilium.validation import auroc
 from consilium.validation.interval import wilson
 
@@ -31,6 +33,8 @@ EVO2 = 0.73  # notebook beside the table in ArcInstitute/evo2
 KEYS = {"N": "splice_error_n", "EI": "splice_error_ei", "IE": "splice_error_ie"}
 QUESTIONS = {"EI": "splice_donor", "IE": "splice_acceptor"}
 SOME = 1_000
+CANDIDATES = Path(__file__).parent / "candidates"
+SUBTYPES = {"Basal": "subtype_basal", "Her2": "subtype_her2", "LumA": "subtype_luma"}
 console, out = Console(stderr=True), Console()
 
 
@@ -41,6 +45,7 @@ class Set(StrEnum):
     splice = "splice"
     promoters = "promoters"
     brca1 = "brca1"
+    expression = "expression"
 
 
 def main(
@@ -50,7 +55,7 @@ def main(
     compare: Annotated[str, typer.Option(help="Other learners under the same folds, by commas.")] = "",
 ) -> None:
     """Measure, print the tables, and the figures as JSON in the last line."""
-    every = {Set.splice: splice_junctions, Set.promoters: promoters, Set.brca1: variants}
+    every = {Set.splice: splice_junctions, Set.promoters: promoters, Set.brca1: variants, Set.expression: expression}
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as aside:
         for name, measured in every.items():
@@ -60,7 +65,9 @@ def main(
 
 
 def card_of(name: str) -> ReaderCard:
-    return read_reader_card(HOME / name / CARD)
+    """A reader's card, of those that speak or of the candidates that do not."""
+    home = HOME if (HOME / name / CARD).is_file() else CANDIDATES
+    return read_reader_card(home / name / CARD)
 
 
 def splice_junctions(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, object]:
@@ -132,6 +139,56 @@ def variants(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, obje
     table.add_row("published: Evo 2 1B, zero-shot", "", f"{EVO2:.2f}", "")
     out.print(table)
     return found | between("brca1_auroc", proven.report.auroc, 1) | reported("brca1_effect", proven)
+
+
+def expression(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, object]:
+    """Subtype from TCGA shown VDX, and the other part of TCGA; metastasis from NKI shown VDX, beside published predictors."""
+    source = data / "expression"
+    found: dict[str, object] = {}
+    learn, rest = tcga(source, "train"), tcga(source, "test")
+    p = []
+    for name in SUBTYPES.values():
+        card = card_of(name)
+        given, held = examples(card, source)
+        found |= reported(name, fit_reader(card, given, into / name, held=held, compare=compare))
+        model = ServedModel.load(into / name / MODEL)
+        p.append(model.probability(standing(rest.profiles, learn.profiles.usual(), card.inputs)))
+    truth = rest.clinical["subtype"]
+    said = np.array(list(SUBTYPES))[np.column_stack(p).argmax(axis=1)]
+    right = wilson(int((said == truth).sum()), len(truth))
+    areas = [auroc((truth == kind).astype(int), column) for kind, column in zip(SUBTYPES, p, strict=True)]
+    table = Table(title=f"The other {len(truth)} tumours of TCGA, never learned from: three subtypes by arg-max")
+    for column in ("right, %", *(f"AUROC {kind}" for kind in SUBTYPES)):
+        table.add_column(column, justify="right")
+    table.add_row(worded(right), *(worded(area, 1) for area in areas))
+    out.print(table)
+    found |= {"subtype_tcga_test_accuracy": round(right.value, 4), **between("subtype_tcga_test_accuracy", right, 1)}
+    card = card_of("breast_metastasis")
+    given, held = examples(card, source)
+    proven = fit_reader(card, given, into / card.name, held=held, compare=compare)
+    return found | reported(card.name, proven) | published(source, given, held, proven, ServedModel.load(into / card.name / MODEL))
+
+
+def published(source: Path, given: Examples, held: Examples | None, proven: Proven, model: ServedModel) -> dict[str, object]:
+    """The 70-gene class in NKI (of which it was made in part) and Adjuvant! Online in VDX, on the same women as this reader."""
+    assert held is not None
+    table = Table(title="Distant metastasis within five years, beside what was published, on the same women")
+    for column in ("cohort", "predictor", "women", "AUROC", "this reader"):
+        table.add_column(column, justify="left" if column in ("cohort", "predictor") else "right")
+    found: dict[str, object] = {}
+    nki, vdx = genefu(source, "nkis").clinical, genefu(source, "vdxs").clinical
+    signature = np.array([{"Poor": 1.0, "Good": 0.0}.get(said, np.nan) for said in nki["vantveer2002_70_genes"]])[given.subjects]
+    online = np.array([-float(said) if said not in ("", "NA") else np.nan for said in vdx["aol_rfs_10y"]])[held.subjects]
+    for cohort, predictor, key, of, score, own in (
+        ("NKI", "70 genes (made on some of them)", "gene70_nki_auroc", given, signature, proven.unseen),
+        ("VDX", "Adjuvant! Online, relapse in 10 years", "adjuvant_vdx_auroc", held, online, model.probability(held.X)),
+    ):
+        rows = np.flatnonzero(np.isfinite(score))
+        theirs, ours = auroc(of.y[rows], score[rows]), auroc(of.y[rows], own[rows])
+        table.add_row(cohort, predictor, str(len(rows)), worded(theirs, 1), worded(ours, 1))
+        found |= {key: round(theirs.value, 4), **between(key, theirs, 1)}
+    out.print(table)
+    return found
 
 
 def reported(name: str, proven: Proven) -> dict[str, object]:

@@ -251,7 +251,7 @@ def score(
 @app.command()
 @worded
 def fit(
-    specialist: Annotated[str, typer.Argument(help="A name that `consilium roster` lists.")],
+    specialist: Annotated[str, typer.Argument(help="A name that `consilium roster` lists, or a reader's, as brca1_effect.")],
     record: Annotated[Path | None, typer.Option("--record", help="Folder of a record to learn from.")] = None,
     data: DataPath = None,
     into: Annotated[Path | None, typer.Option(help="Folder for model and report; by default the specialist's own.")] = None,
@@ -261,15 +261,24 @@ def fit(
 ) -> None:
     """Train a specialist, prove it on patients it has not seen, and write model, report and dossier.
 
-    Example: `consilium fit breast_mass`, or `consilium fit heart_disease --data uci_heart/`
+    Example: `consilium fit breast_mass`, `consilium fit heart_disease --data uci_heart/`, or a reader of the molecular laboratory:
+    `consilium fit brca1_effect --data sequence.zip --into readers/brca1_effect`
     """
     from consilium.cli.show import reported, working
 
     verbs.need_training()
+    from consilium.genomics.reader import names
     from consilium.specialists.card_file import read_card
     from consilium.specialists.fit import fit_and_prove
     from consilium.specialists.roster import folder_of
 
+    if specialist in names():
+        with working(err) as progress:
+            page, report = verbs.fit_reader(specialist, data, into=into, progress=progress)
+        reported(out, report, page)
+        if not report.passes:
+            raise typer.Exit(1)
+        return
     folder = folder_of(specialist)
     with working(err) as progress, verbs.training_data(folder, _given(record, data)) as (source, about):
         undated, limits = verbs.about_data(folder) if record is None else ("", ())
@@ -523,6 +532,37 @@ def hgvs(
     from consilium.genomics.variant import Fasta
 
     named(out, names, Fasta(reference) if reference else None)
+
+
+@app.command()
+@worded
+def expression(
+    file: Annotated[Path, typer.Argument(help="CSV (also gzipped): a row a sample, its name first, then a column a gene symbol.")],
+    reference: Annotated[
+        Path | None, typer.Option(help="The same of at least 30 samples of the same platform; by default the file itself.")
+    ] = None,
+    form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
+    language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
+) -> None:
+    """What a tumour's gene expression says of its subtype: probability with interval, the genes behind it and those missing.
+
+    Example: `consilium expression tumour.csv --reference our-platform.csv`
+    """
+    from consilium.genomics.expression import read_expression, read_profiles
+    from consilium.genomics.reader import names
+    from consilium.genomics.reader import reader as reader_of
+    from consilium.render.expression import expression_json, expression_text
+
+    asked = [reader_of(name) for name in names(material="expression")]
+    profiles = read_profiles(file)
+    usual = (profiles if reference is None else read_profiles(reference)).usual()
+    found = [(each, read_expression(each, profiles, usual)) for each in asked]
+    if form is Plain.json:
+        shown = expression_json(found)
+    else:
+        shown = expression_text(found, language=language.value, color=out.is_terminal).encode()
+    sys.stdout.buffer.write(shown)
+    sys.stdout.buffer.flush()
 
 
 @app.command()

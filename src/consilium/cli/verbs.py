@@ -298,6 +298,38 @@ def fit(name: str, data: HasEvents | None = None, *, into: str | Path | None = N
         return train(card, source.events(), target, about, descriptions=described(source), despite_leaks=despite_leaks)
 
 
+def fit_reader(
+    name: str, data: Path | None, *, into: str | Path | None = None, progress: Callable[[str], None] = lambda _: None
+) -> tuple[Path, Report]:
+    """Train and prove a reader of the molecular laboratory on the published set that its card names.
+
+    Parameters
+    ----------
+    name : str
+        A reader's name.
+    data : Path
+        The folder or zip archive that holds the set.
+    into : path, optional
+        Folder for model and report; by default the reader's own.
+
+    Returns
+    -------
+    (Path, Report)
+        The report's page, and the report.
+    """
+    need_training()
+    from consilium.genomics.reader import CARD, HOME, PAGE, read_reader_card
+    from consilium.specialists.reader_data import examples
+    from consilium.specialists.reader_fit import fit_reader as train
+
+    if data is None:
+        raise InputError("A reader learns from a published set", where=name, do="give --data with the folder or zip archive that holds it")
+    card = read_reader_card(HOME / name / CARD)
+    given, held = examples(card, data)
+    target = Path(into) if into else HOME / name
+    return target / PAGE, train(card, given, target, held=held, progress=progress).report
+
+
 def validate(fitted: Fitted | str, data: HasEvents, *, into: str | Path | None = None, undated: str = "") -> Report:
     """Hold a trained specialist against patients it was not trained on.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import io
 import re
 import zipfile
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from consilium.core.errors import CardError, FormatError, NotFoundError
 from consilium.genomics.dna import BASES, alike, inward, shares
+from consilium.genomics.expression import Profiles, profiles_of, standing
 from consilium.genomics.reader import ReaderCard
 from consilium.genomics.variant_effect import features
 
@@ -198,6 +201,95 @@ def brca1(data: Path) -> Edited:
     return Edited(tuple(of("transcript_variant")), protein, np.array(of("func.class")) == "LOF", np.array(of("experiment")), scores)
 
 
+class Cohort(NamedTuple):
+    """Profiles by gene symbol, and what is known of each sample, by column."""
+
+    profiles: Profiles
+    clinical: dict[str, NDArray[np.str_]]
+
+
+SUBTYPES = ("Basal", "Her2", "LumA", "LumB", "Normal")
+
+
+def tcga(data: Path, part: str) -> Cohort:
+    """The TCGA breast cancers of mixOmics, `train` or `test`: 200 genes by RNA sequencing, and the subtype."""
+    name = f"tcga_brca_mrna_{part}.csv.gz"
+    head, rows = _table(data, name)
+    text = "\n".join(",".join(cells[k] for k in range(len(head)) if head[k] != "subtype") for cells in (head, *rows))
+    at = head.index("subtype")
+    return Cohort(profiles_of(text.encode(), name), {"subtype": np.array([cells[at] for cells in rows])})
+
+
+def genefu(data: Path, of: str) -> Cohort:
+    """A cohort of genefu, `nkis` or `vdxs`: probes of one gene averaged under its symbol, and the clinical columns."""
+    expression = profiles_of(gunzip(content(data, f"{of}_expr.csv.gz")), f"{of}_expr.csv.gz")
+    head, rows = _table(data, f"{of}_annot.csv")
+    probe, symbol = head.index("probe"), head.index("HUGO.gene.symbol")
+    called = {cells[probe]: cells[symbol] for cells in rows if cells[symbol] not in ("", "NA")}
+    columns: dict[str, list[int]] = {}
+    for n, name in enumerate(expression.genes):
+        if name in called:
+            columns.setdefault(called[name], []).append(n)
+    values = np.column_stack([_mean(expression.values[:, own]) for own in columns.values()])
+    head, rows = _table(data, f"{of}_clinical.csv")
+    clinical = {name: np.array([cells[n] for cells in rows]) for n, name in enumerate(head) if n}
+    if tuple(cells[0] for cells in rows) != expression.samples:
+        raise FormatError("Profiles and clinical rows are of other samples", where=of)
+    return Cohort(Profiles(expression.samples, tuple(columns), values), clinical)
+
+
+def pam50(cohort: Cohort, data: Path) -> NDArray[np.str_]:
+    """The subtype whose PAM50 centroid each profile resembles most (rank correlation), over those of the 50 genes that were measured."""
+    head, rows = _table(data, "pam50_centroids.csv")
+    measured = [cells for cells in rows if cells[0] in cohort.profiles.genes]
+    centroids = _ranks(np.array([[float(cells[head.index(kind)]) for cells in measured] for kind in SUBTYPES]))
+    place = [cohort.profiles.genes.index(cells[0]) for cells in measured]
+    own = cohort.profiles.values[:, place]
+    over = own - np.nanmedian(own, axis=0)
+    ranks = _ranks(np.where(np.isnan(over), 0.0, over))
+    likeness = np.corrcoef(ranks, centroids)[: len(ranks), len(ranks) :]
+    return np.array([SUBTYPES[best] for best in likeness.argmax(axis=1)])
+
+
+def metastasis(cohort: Cohort, years: float = 5.0) -> NDArray[np.int8]:
+    """Whether a distant metastasis came within so many years; -1 where nobody knows."""
+    event, days = (np.array([float(v) if v not in ("", "NA") else np.nan for v in cohort.clinical[name]]) for name in ("e.dmfs", "t.dmfs"))
+    until = years * 365.25
+    return np.where((event == 1) & (days <= until), 1, np.where(days >= until, 0, -1)).astype(np.int8)
+
+
+def gunzip(packed: bytes) -> bytes:
+    """The bytes of a gzip file; at most 64 MiB."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as handle:
+            found = handle.read(MOST + 1)
+    except (OSError, EOFError) as error:
+        raise FormatError("A file is no gzip file", found=str(error)) from error
+    if len(found) > MOST:
+        raise FormatError("A file is too large unpacked", expected=f"at most {MOST} bytes")
+    return found
+
+
+def _table(data: Path, name: str) -> tuple[list[str], list[list[str]]]:
+    found = content(data, name)
+    lines = list(csv.reader((gunzip(found) if name.endswith(".gz") else found).decode("utf-8", "replace").splitlines()))
+    if len(lines) < 2 or {len(line) for line in lines} != {len(lines[0])}:
+        raise FormatError("A table's rows are not as wide as its header", where=name)
+    return lines[0], lines[1:]
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = ~np.isnan(values)
+    mean = np.full(len(values), np.nan)
+    np.divide(np.where(known, values, 0).sum(axis=1), known.sum(axis=1), out=mean, where=known.any(axis=1))
+    return mean
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    below = (values[:, None, :] < values[:, :, None]).sum(axis=2)
+    return np.asarray(below + (values[:, None, :] == values[:, :, None]).sum(axis=2) / 2)
+
+
 def rows_of(card: ReaderCard, sequences: Sequence[str], at: int = 0) -> NDArray[np.float32]:
     """Windows of DNA as a card's model reads them, float32 of shape (n, p); each begins `at` bases into its sequence."""
     X = shares([sequence[at : at + card.window] for sequence in sequences])
@@ -234,6 +326,29 @@ def examples(card: ReaderCard, data: Path) -> tuple[Examples, Examples | None]:
             X = np.array([[one.get(name, np.nan) for name in card.inputs] for one in told], dtype=np.float32)
             exons = np.unique(edited.exon, return_inverse=True)[1].astype(np.int64)
             return Examples(X, edited.lost.astype(np.int8), exons, "BRCA1 saturation genome editing, 13 exons"), None
-    raise CardError(
-        "A card learns from a set that is not known", where=card.name, found=said.get("set"), expected=("splice", "promoters", "brca1")
-    )
+        case "subtype":
+            learn, other = tcga(data, "train"), genefu(data, "vdxs")
+            kinds = (learn.clinical["subtype"], pam50(other, data))
+            words = ("TCGA breast cancer (mixOmics), 150 tumours", "VDX (GSE2034), 150 tumours, PAM50 by centroids")
+            one, two = (
+                _profiled(card, cohort, (kind == said["positive"]).astype(np.int8), name)
+                for cohort, kind, name in zip((learn, other), kinds, words, strict=True)
+            )
+            return one, two
+        case "metastasis":
+            learn, other = genefu(data, "nkis"), genefu(data, "vdxs")
+            return (
+                _profiled(card, learn, metastasis(learn), "NKI (genefu's nkis), women followed five years"),
+                _profiled(card, other, metastasis(other), "VDX (GSE2034, genefu's vdxs), women followed five years"),
+            )
+    sets = ("splice", "promoters", "brca1", "subtype", "metastasis")
+    raise CardError("A card learns from a set that is not known", where=card.name, found=said.get("set"), expected=sets)
+
+
+def _profiled(card: ReaderCard, cohort: Cohort, y: NDArray[np.int8], words: str) -> Examples:
+    """Samples whose answer is known, each held against what is usual in its own cohort, whatever became of the patients."""
+    from consilium.specialists.reader_fit import Examples
+
+    rows = np.flatnonzero(y >= 0)
+    X = standing(cohort.profiles, cohort.profiles.usual(), card.inputs)
+    return Examples(X[rows], y[rows], rows.astype(np.int64), words)
