@@ -75,6 +75,29 @@ def test_dominant_and_recessive(tmp_path: Path) -> None:
     assert score(genome, made).sums[0] == 1 + 0
 
 
+class _Reference:
+    """A chromosome 1 of known bases at a few places."""
+
+    def __init__(self, at: dict[int, str]) -> None:
+        self.at = at
+
+    def bases(self, chromosome: str, first: int, last: int) -> str:
+        return "".join(self.at.get(i, "N") for i in range(first, last + 1))
+
+
+def test_what_is_absent_is_the_reference_only_where_it_is_said_and_the_genome_given(tmp_path: Path) -> None:
+    genome = _genome(tmp_path / "a.vcf", ["1\t100\t.\tA\tG\t.\t.\t.\tGT\t0/1"])
+    rows = ["1\t100\tG\tA\t1\t0.5", "1\t200\tC\tT\t10\t0.5", "1\t300\tC\tT\t100\t0.5", "1\t400\tAT\tA\t1000\t0.5", "1\t500\tG\tC\t5\t0.5"]
+    made = _scoring(tmp_path / "s.txt", [*rows, "X\t600\tG\tA\t7\t0.5"])
+    reference = _Reference({200: "C", 300: "A", 400: "A", 401: "T", 500: "T", 600: "G"})
+    bare = score(genome, made, least=0.0, keep_ambiguous=True)
+    assert bare.reports[0].called == 1 and bare.reports[0].assumed == 0
+    assert score(genome, made, least=0.0, keep_ambiguous=True, reference=reference).reports == bare.reports
+    found = score(genome, made, least=0.5, keep_ambiguous=True, reference=reference, absent_is_reference=True)
+    # 200: both copies C; 300: A is T on the other strand, so none; 400: AT; 500 shows neither allele and X is not assumed: expected values.
+    assert found.sums[0] == 1 + 20 + 0 + 2000 + 5 + 7 and found.reports[0].assumed == 3 and found.reports[0].called == 4
+
+
 def test_the_wrong_build_is_refused(tmp_path: Path) -> None:
     genome = _genome(tmp_path / "a.vcf", ["1\t100\t.\tA\tG\t.\t.\t.\tGT\t0/1"])
     made = _scoring(tmp_path / "s.txt", ["1\t100\tG\tA\t1\t"], SCORE.replace("GRCh38", "GRCh37"))

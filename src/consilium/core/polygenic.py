@@ -52,7 +52,7 @@ class PolygenicResult:
     value : float or None
         The sum; None where too few variants were read.
     called, total : int
-        Variants read, of all.
+        Variants read, of all; `assumed` of those read are not mentioned by the file and were taken as the reference.
     percentile : (float, float, float) or None
         Share of the reference genomes with a lower score, in per cent: best, low, high (what was not read counted).
     risks : tuple of AbsoluteRisk
@@ -73,3 +73,4 @@ class PolygenicResult:
     withheld: tuple[str, ...] = ()
     time: datetime | None = None
     event_ids: tuple[str, ...] = ()
+    assumed: int = 0

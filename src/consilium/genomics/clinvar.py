@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from consilium.core.errors import FormatError, InputError, NotFoundError
 from consilium.genomics.pharmacogenomics import build_of
-from consilium.genomics.variant import Sequence, Variant, normalised, variants
+from consilium.genomics.variant import Reference, Variant, normalised, variants
 from consilium.genomics.vcf import Record, VariantFile, opened
 from consilium.knowledge.inherited import class_of, fields, inheritance_of, plain, stars_of
 from consilium.record.durable import sync
@@ -77,7 +77,7 @@ def build_clinvar(
     *,
     build: str = "",
     date: str = "",
-    reference: Sequence | None = None,
+    reference: Reference | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Built:
     """Make a lookup from a VCF of ClinVar; one pass, one chromosome in memory, visible only when it is whole.
@@ -92,7 +92,7 @@ def build_clinvar(
         `GRCh38` or `GRCh37`, where the file does not say.
     date : str
         Date of the data, `2026-01-03`; by default the file's own `fileDate`.
-    reference : Sequence, optional
+    reference : Reference, optional
         To write every variant in its leftmost spelling.
     progress : callable
         Called with records done and in all.
@@ -284,7 +284,7 @@ def _form(file: VariantFile) -> Mapping[str, Any]:
 
 
 def _write(
-    file: VariantFile, into: Path, form: Mapping[str, Any], reference: Sequence | None, total: int, progress: Callable[[int, int], None]
+    file: VariantFile, into: Path, form: Mapping[str, Any], reference: Reference | None, total: int, progress: Callable[[int, int], None]
 ) -> _Made:
     made = _Made(0, 0, Counter(), Counter(), {})
     nulls: Counter[str] = Counter()
@@ -319,7 +319,7 @@ def _null(consequence: str) -> bool:
     return bool(set(consequence.split("|")) & set(fields()["null"]))
 
 
-def _rows_of(record: Record, name: str, form: Mapping[str, Any], reference: Sequence | None, made: _Made) -> list[dict[str, Any]]:
+def _rows_of(record: Record, name: str, form: Mapping[str, Any], reference: Reference | None, made: _Made) -> list[dict[str, Any]]:
     info = dict(part.partition("=")[::2] for part in record.info.split(";"))
 
     def said(key: str) -> str:

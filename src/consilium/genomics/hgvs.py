@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from consilium.core.errors import FormatError, InputError
-from consilium.genomics.variant import Sequence, Variant, normalised
+from consilium.genomics.variant import Reference, Variant, normalised
 from consilium.knowledge.builds import accession_of, chromosome_of
 
 KINDS = "gmocnrp"
@@ -160,7 +160,7 @@ def read_hgvs(text: str) -> Hgvs | Protein:
     return replace(_nucleotide(text, found["kind"], rest), accession=accession, gene=gene)
 
 
-def to_vcf(name: Hgvs, reference: Sequence | None = None) -> tuple[str, Variant]:
+def to_vcf(name: Hgvs, reference: Reference | None = None) -> tuple[str, Variant]:
     """The build and the variant of a genomic name, in its leftmost spelling where a reference is given.
 
     Raises
@@ -215,7 +215,7 @@ def to_vcf(name: Hgvs, reference: Sequence | None = None) -> tuple[str, Variant]
     return build, normalised(Variant(chromosome, first - 1, before + inside, before), reference)
 
 
-def from_vcf(build: str, variant: Variant, reference: Sequence | None = None) -> Hgvs:
+def from_vcf(build: str, variant: Variant, reference: Reference | None = None) -> Hgvs:
     """The genomic name of a variant.
 
     With a reference it is the rightmost (the 3' rule), and an insertion that repeats what stands before it is a duplication. Without one
@@ -259,7 +259,7 @@ def from_vcf(build: str, variant: Variant, reference: Sequence | None = None) ->
     return Hgvs(kind, Place(start - 1), Place(start), "ins", "", alt, accession)
 
 
-def _shift(reference: Sequence, chromosome: str, after: int, bases: str) -> int:
+def _shift(reference: Reference, chromosome: str, after: int, bases: str) -> int:
     """How many places a deletion or insertion of `bases` may move right, `after` being the first base behind it."""
     moved = 0
     while moved < REACH:

@@ -13,7 +13,7 @@ from consilium.genomics.evidence import MECHANISM, Annotation, annotation, evide
 from consilium.genomics.hgvs import from_vcf
 from consilium.genomics.pharmacogenomics import build_of
 from consilium.genomics.site import PASSED
-from consilium.genomics.variant import Sequence, Variant, normalised, variants
+from consilium.genomics.variant import Reference, Variant, normalised, variants
 from consilium.genomics.vcf import Record, VariantFile
 from consilium.knowledge.inherited import fields, secondary_genes
 
@@ -60,7 +60,7 @@ class _Carried:
     told: Annotation
 
 
-def look_up(file: VariantFile, lookup: ClinVar, *, build: str = "", reference: Sequence | None = None, lone_x: bool = False) -> Looked:
+def look_up(file: VariantFile, lookup: ClinVar, *, build: str = "", reference: Reference | None = None, lone_x: bool = False) -> Looked:
     """Look every carried variant of a genome up.
 
     Parameters
@@ -70,7 +70,7 @@ def look_up(file: VariantFile, lookup: ClinVar, *, build: str = "", reference: S
     lookup : ClinVar
     build : str
         Where the file does not say it.
-    reference : Sequence, optional
+    reference : Reference, optional
         To compare insertions and deletions in their leftmost spelling; it serves where the lookup was built with one, or its file was
         written so (as ClinVar's own is).
     lone_x : bool
@@ -99,7 +99,7 @@ def look_up(file: VariantFile, lookup: ClinVar, *, build: str = "", reference: S
     )
 
 
-def _carried(file: VariantFile, lookup: ClinVar, reference: Sequence | None, lone_x: bool) -> tuple[list[_Carried], int]:
+def _carried(file: VariantFile, lookup: ClinVar, reference: Reference | None, lone_x: bool) -> tuple[list[_Carried], int]:
     reach = 0 if reference is None else REACH
     spans = {name: [(first, last + reach) for first, last in own] for name, own in lookup.places.items()}
     found, filtered, seen = [], 0, set[tuple[Variant, str]]()
@@ -165,7 +165,7 @@ def _phase(one: _Carried, other: _Carried) -> str:
 
 
 def _finding(
-    one: _Carried, known: Mapping[Variant, Entry], lookup: ClinVar, build: str, reference: Sequence | None, partners: Mapping[Variant, str]
+    one: _Carried, known: Mapping[Variant, Entry], lookup: ClinVar, build: str, reference: Reference | None, partners: Mapping[Variant, str]
 ) -> InheritedVariant:
     entry = known.get(one.variant)
     opposite = [v for v, phase in partners.items() if phase == "trans" and "AR" in known[v].inheritance]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from consilium.core.errors import InputError
 from consilium.genomics.scoring import Scoring, Weight
 from consilium.genomics.site import PASSED
+from consilium.genomics.variant import Reference
 from consilium.genomics.vcf import Line, VariantFile
 
 MATCHED = 0.75
@@ -27,7 +28,7 @@ class MatchReport:
     `ambiguous` read alike on both strands and were left out, `unmatched` have other alleles in the genome, `unplaced` carry no variant
     that can be looked up. `left_out` is what those left out would count for by the frequency that the score states, `spread` the standard
     deviation of everything that was not read (in the sum's unit, variants taken as independent), and `uncounted` how many of them have no
-    stated frequency.
+    stated frequency. `assumed` of those called are not mentioned by the file and count as the reference, because the caller said so.
     """
 
     total: int
@@ -41,6 +42,7 @@ class MatchReport:
     left_out: float = 0.0
     spread: float = 0.0
     uncounted: int = 0
+    assumed: int = 0
 
     @property
     def share(self) -> float:
@@ -80,6 +82,8 @@ def score(
     keep_ambiguous: bool | None = None,
     least: float = MATCHED,
     frequencies: Mapping[tuple[str, int, str], float] | None = None,
+    absent_is_reference: bool = False,
+    reference: Reference | None = None,
 ) -> Polygenic:
     """Compute a polygenic score.
 
@@ -87,8 +91,9 @@ def score(
     opposite strand where only that fits. Variants whose two alleles are each other's complement (A/T, C/G) read alike on both strands:
     they are kept where the score is harmonised (its alleles are then on the forward strand, as a VCF's are), else left out, unless
     `keep_ambiguous` says otherwise. What is absent or not called counts with twice the frequency that the score (or a fixed
-    `frequencies`) states, never with a mean over the people at hand, so that nobody's score depends on anybody else's. Nothing absent is
-    taken as the reference, because a scoring file does not say which allele that is.
+    `frequencies`) states, never with a mean over the people at hand, so that nobody's score depends on anybody else's. What the file does
+    not mention is the reference only where the caller says so and gives the genome, because a scoring file does not say which allele that
+    is; on X and Y it is not, because the file does not say how many there are.
 
     Parameters
     ----------
@@ -99,9 +104,12 @@ def score(
     keep_ambiguous : bool, optional
     least : float
         Least share of the score's variants that must be read from a genome; below it the person's score is refused.
-
     frequencies : mapping of (str, int, str) to float, optional
         Frequency of an effect allele by chromosome, position and allele, where the score states none.
+    absent_is_reference : bool
+        What the file does not mention is the reference: true of a file of all differences from a fully sequenced genome.
+    reference : Reference, optional
+        The reference genome, which says what that is.
 
     Raises
     ------
@@ -120,7 +128,7 @@ def score(
     n = len(samples)
     sums = np.zeros(n)
     called, flipped, expected, unknown = (np.zeros(n, np.int64) for _ in range(4))
-    ambiguous = unmatched = uncounted = 0
+    ambiguous = unmatched = uncounted = assumed = 0
     left_out, variance = 0.0, np.zeros(n)
     lines = _by_place(file, scoring)
     for w in scoring.weights:
@@ -137,6 +145,9 @@ def score(
                 variance += w.weight**2 * _variance(frequency, w.model)
             continue
         dosage, seen = fits[0].dosage(fits[1], column) if fits else (np.zeros(n), np.zeros(n, bool))
+        if not here and absent_is_reference and reference is not None and (copies := _of_reference(w, reference)) is not None:
+            dosage, seen = np.full(n, float(copies)), np.ones(n, bool)
+            assumed += 1
         counted = _modelled(dosage, w.model)
         if frequency is not None:
             counted = np.where(seen, counted, _mean(frequency, w.model))
@@ -152,7 +163,7 @@ def score(
     reports = tuple(
         MatchReport(
             scoring.total, int(called[i]), int(flipped[i]), int(expected[i]), int(unknown[i]), ambiguous, unmatched, unplaced,
-            left_out, float(variance[i]) ** 0.5, uncounted + unplaced + int(unknown[i]),
+            left_out, float(variance[i]) ** 0.5, uncounted + unplaced + int(unknown[i]), assumed,
         )
         for i in range(n)
     )  # fmt: skip
@@ -162,6 +173,18 @@ def score(
     )
     sums[[bool(reason) for reason in refused]] = np.nan
     return Polygenic(scoring.id, samples, sums, reports, refused)
+
+
+def _of_reference(w: Weight, reference: Reference) -> int | None:
+    """Copies of the effect allele in somebody who is as the reference; None where the reference shows neither allele."""
+    if w.chromosome in ("X", "Y") or not w.other:
+        return None
+    longest = reference.bases(w.chromosome, w.start, w.start + max(len(w.effect), len(w.other)) - 1)
+    for effect, other in ((w.effect, w.other), (_opposite(w.effect), _opposite(w.other))):
+        fitting = [allele for allele in (effect, other) if longest.startswith(allele)]
+        if fitting:
+            return 2 if max(fitting, key=len) == effect else 0
+    return None
 
 
 def _by_place(file: VariantFile, scoring: Scoring) -> Mapping[tuple[str, int], Sequence[Line]]:

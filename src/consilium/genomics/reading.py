@@ -97,7 +97,8 @@ def read_genome(
     clinvar : path, optional
         Folder of a lookup that `build_clinvar` made.
     reference : path, optional
-        FASTA of the reference genome, indexed, so that insertions and deletions are compared in one spelling.
+        FASTA of the reference genome, indexed, so that insertions and deletions are compared in one spelling, and a score knows what an
+        absent position is where `absent_is_reference`.
 
     Raises
     ------
@@ -112,11 +113,11 @@ def read_genome(
     called = call_all(file, read, build=build, absent_is_reference=absent_is_reference, lone_x=lone_x, frequencies=frequencies())
     genes = tuple(sorted([*called, *sent.values()], key=lambda d: d.gene))
     build, told_by = build_of(file, build)
-    scores = tuple(score(file, read_scoring(path, build)) for path in scoring)
+    genome = Fasta(reference, build) if reference is not None else None
+    scores = tuple(score(file, read_scoring(path, build), absent_is_reference=absent_is_reference, reference=genome) for path in scoring)
     broken = tuple(itertools.islice(breaches(path), BREACHES))
     looked = None
     if clinvar is not None:
-        genome = Fasta(reference, build) if reference is not None else None
         looked = look_up(file, ClinVar(clinvar), build=build, reference=genome, lone_x=lone_x)
     meant = tuple(appraised(s.scoring, None if s.refused[0] else float(s.sums[0]), asdict(s.reports[0]), sex, age) for s in scores)
     return Reading(file.path.name, who, build, told_by, genes, drug_advice(genes), scores, broken, absent_is_reference, meant, looked)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BASES = frozenset("ACGTN")
 
 
-class Sequence(Protocol):
+class Reference(Protocol):
     """A reference genome: one method."""
 
     def bases(self, chromosome: str, first: int, last: int) -> str:
@@ -66,7 +66,7 @@ def trimmed(variant: Variant) -> Variant:
     return Variant(variant.chromosome, start, ref, alt)
 
 
-def normalised(variant: Variant, reference: Sequence | None = None) -> Variant:
+def normalised(variant: Variant, reference: Reference | None = None) -> Variant:
     """The shortest spelling and, where a reference is given, the leftmost (Tan, Abecasis and Kang 2015).
 
     Without a reference two spellings of one change inside a repeat stay two.

@@ -254,21 +254,23 @@ def appraised(
     event_ids : tuple of str
     """
     meaning = score_meanings().get(score)
-    called, total = int(told.get("called", 0)), int(told.get("total", 0))
+    called, total, assumed = (int(told.get(key, 0)) for key in ("called", "total", "assumed"))
     condition = meaning.condition if meaning else ""
     if value is None:
-        return PolygenicResult(score, condition, None, called, total, withheld=("refused",), time=time, event_ids=event_ids)
+        return PolygenicResult(
+            score, condition, None, called, total, withheld=("refused",), time=time, event_ids=event_ids, assumed=assumed
+        )
     # A result of an earlier version does not say what was left out: then nothing vouches for an interval.
     why = list(withheld(meaning, sex, age, int(told.get("uncounted", 1))))
     if meaning is None:
-        return PolygenicResult(score, "", value, called, total, withheld=tuple(why), time=time, event_ids=event_ids)
+        return PolygenicResult(score, "", value, called, total, withheld=tuple(why), time=time, event_ids=event_ids, assumed=assumed)
     why += ["condition"] if meaning.conditions & set(conditions) else []
     why += ["carrier"] if meaning.genes & set(carried) else []
     whole, spread = value + float(told.get("left_out", 0.0)), float(told.get("spread", 0.0))
     places = tuple(meaning.percentile(whole + at * WIDE * spread) for at in (0, -1, 1))
     risks = () if why or age is None else meaning.risks(whole, spread, age)
     held = None if "uncounted" in why else (places[0], places[1], places[2])
-    return PolygenicResult(score, condition, value, called, total, held, risks, tuple(why), time, event_ids)
+    return PolygenicResult(score, condition, value, called, total, held, risks, tuple(why), time, event_ids, assumed)
 
 
 def _rates() -> Mapping[tuple[str, str, str], Rates]:

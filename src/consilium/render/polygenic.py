@@ -34,6 +34,8 @@ def told(result: PolygenicResult, shelf: Shelf, words: Words) -> Told:
     facts = []
     if result.value is not None:
         facts.append(words.say("polygenic_value", value=f"{result.value:.4g}", called=result.called, total=result.total))
+    if result.assumed:
+        facts.append(words.say("polygenic_assumed", n=result.assumed))
     if result.percentile is not None and meaning is not None:
         best, low, high = (f"{x:.0f}" for x in result.percentile)
         span = "" if low == high else words.say("polygenic_span", low=low, high=high)
