@@ -73,6 +73,23 @@ def test_a_pathogenic_variant_asks_for_confirmation_and_counselling() -> None:
     )
 
 
+def test_what_a_later_look_no_longer_says_does_not_hold() -> None:
+    first, later = _patient(BROKEN, CARRIER), datetime(2026, 1, 15)
+    newer = {"source": "ClinVar (clinvar.vcf.gz)", "date": "2026-01-14", "build": "GRCh38", "aligned": True, "carried": {"benign": 41}}
+    told = {k: v for k, v in asdict(replace(CARRIER, source_date="2026-01-14")).items() if k not in ("time", "event_ids")}
+    again = (
+        {"code": "VARIANT//CONSILIUM//lookup", "text_value": orjson.dumps(newer).decode(), "source_id": "a/genomics/s/variants"},
+        {"code": "VARIANT//ClinVar//5294", "text_value": orjson.dumps(told).decode(), "source_id": f"a/genomics/s/{CARRIER.place}"},
+    )
+    rows = [{**row, "subject_id": 1, "time": later, "available": later} for row in again]
+    both = Patient("p", first.as_of, table([*first.events.to_pylist(), *rows]))
+    held = chart(both, shelf()).variants
+    assert [(v.genes[0], v.source_date) for v in held] == [("MUTYH", "2026-01-14")]
+    (note,) = (n for n in consult(both, roster=NOBODY).notes if "looked up" in n)
+    assert "2026-01-14" in note and "41 benign" in note
+    assert [v.genes[0] for v in chart(first, shelf()).variants] == ["BRCA1", "MUTYH"]
+
+
 def test_without_stated_criteria_it_is_information_and_says_so() -> None:
     (advice,) = consult(_patient(replace(BROKEN, stars=0)), roster=NOBODY).advice
     assert advice.urgency == "info" and "Nobody has stated by what criteria" in advice.detail

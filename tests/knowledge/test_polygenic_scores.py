@@ -82,10 +82,28 @@ def test_refusals_are_named() -> None:
     assert withheld(BREAST, "M", 19, 0) == ("sex", "age") and withheld(BREAST, "F", 80, 0) == ("age",)
     refused = appraised("PGS000004", None, {"called": 3, "total": 313}, "F", 50)
     assert refused.withheld == ("refused",) and refused.percentile is None and not refused.risks
-    sick = appraised("PGS000004", 0.0, READ, "F", 50, conditions=["SNOMED//254837009"], carried=["BRCA1"])
+    sick = appraised("PGS000004", 0.0, READ, "F", 50, conditions=[("SNOMED//254837009", "")], carried=["BRCA1"])
     assert sick.withheld == ("condition", "carrier") and not sick.risks and sick.percentile is not None
     old = appraised("PGS000004", 0.0, {"called": 300, "total": 313}, "F", 50)
     assert old.withheld == ("uncounted",) and old.percentile is None
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "named"),
+    [
+        ("ICD10CM//C50.919", "", True),
+        ("ICD10GM//D05.1", "", True),
+        ("ICD9CM//174.9", "", True),
+        ("TEXT//x", "Infiltrating ductal carcinoma of the right breast", True),
+        ("TEXT//x", "Invasive Breast Cancer", True),
+        ("TEXT//x", "左乳腺癌术后", True),
+        ("SNOMED//89164003", "breast lump", False),
+        ("ICD10CM//C34.1", "lung cancer", False),
+    ],
+)
+def test_the_disease_is_known_by_codes_and_words(code: str, words: str, named: bool) -> None:
+    assert BREAST.named(code, words) is named
+    assert ("condition" in appraised("PGS000004", 0.0, READ, "F", 50, conditions=[(code, words)]).withheld) is named
 
 
 def test_a_score_that_is_read_gives_both_horizons() -> None:

@@ -105,7 +105,7 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
             ended[key] = _later(ended.get(key, row["time"]), row["time"])
         elif key not in holding or _order(row["time"], row["source_id"]) >= _order(holding[key].since, holding[key].event_id):
             holding[key] = Entry(key[1], row["text_value"] or "", row["time"], row["source_id"] or "")
-    ever = set(holding)
+    ever = [(key, entry.text) for (kind, key), entry in holding.items() if kind == "CONDITION"]
     for key, end in ended.items():
         if key in holding and _not_before(end, holding[key].since):
             del holding[key]
@@ -128,7 +128,7 @@ def chart(patient: Patient, shelf: Shelf) -> Chart:
         values=_values(patient),
         answers=_answers(patient),
         genes=genes(patient, shelf),
-        polygenic=polygenic(patient, sex(patient), age(patient), {key for kind, key in ever if kind == "CONDITION"}, hit),
+        polygenic=polygenic(patient, sex(patient), age(patient), ever, hit),
         variants=variants,
     )
 

@@ -23,26 +23,33 @@ OLD = 365
 
 
 def carried(patient: Patient) -> tuple[InheritedVariant, ...]:
-    """The variants, the gravest first; of one variant read twice the later reading."""
-    rows = _rows(patient)
-    latest: dict[str, InheritedVariant] = {}
+    """The variants, the gravest first, each genome by its latest look into the latest data.
+
+    What an earlier look into the same genome found and the latest does not say any more (because it was reclassified) does not hold.
+    """
+    rows, latest = _rows(patient), _latest(patient)
+    found: dict[str, InheritedVariant] = {}
     for row in sorted((r for r in rows if r["code"] != LOOKUP), key=_order):
         told = orjson.loads(row["text_value"])
+        if latest.get(_origin(row), (row["time"], told["source_date"])) != (row["time"], told["source_date"]):
+            continue
         told |= {"time": row["time"], "event_ids": (row["source_id"],) if row["source_id"] else ()}
-        found = TypeAdapter(InheritedVariant).validate_python(told)
-        latest[f"{found.build}-{found.place}"] = found
-    return tuple(sorted(latest.values(), key=lambda v: (CLASSES.index(v.classification), -(v.stars or 0), v.place)))
+        variant = TypeAdapter(InheritedVariant).validate_python(told)
+        found[f"{variant.build}-{variant.place}"] = variant
+    return tuple(sorted(found.values(), key=lambda v: (CLASSES.index(v.classification), -(v.stars or 0), v.place)))
 
 
 def looked_up(patient: Patient, phrases: Phrases) -> tuple[str, ...]:
     """What was looked up where, and how many of each class are carried: a variant that is not there is not known to be harmless."""
-    notes = []
-    for row in sorted((r for r in _rows(patient) if r["code"] == LOOKUP), key=_order)[-1:]:
+    notes, latest = [], _latest(patient)
+    for row in sorted((r for r in _rows(patient) if r["code"] == LOOKUP), key=_order):
         told = orjson.loads(row["text_value"])
+        if latest[_origin(row)] != (row["time"], told["date"]):
+            continue
         counts = phrases.say("comma").join(f"{n} {phrases.say(f'class_{name}')}" for name, n in told["carried"].items())
         said = phrases.say("variant_looked", source=told["source"], date=told["date"], build=told["build"], counts=counts or "0")
         notes.append(said + ("" if told["aligned"] else phrases.say("variant_unaligned")))
-    return tuple(notes)
+    return tuple(dict.fromkeys(notes))
 
 
 def variant_advice(variants: Iterable[InheritedVariant], as_of: datetime, shelf: Shelf, phrases: Phrases) -> Iterable[Advice]:
@@ -118,6 +125,21 @@ def condition_words(variant: InheritedVariant, phrases: Phrases) -> str:
 def _rows(patient: Patient) -> list[dict[str, Any]]:
     rows = patient.events.filter(pc.match_substring_regex(patient.events["code"], "^VARIANT//")).to_pylist()
     return [row for row in rows if row["time"] is None or row["time"] <= patient.as_of]
+
+
+def _latest(patient: Patient) -> dict[str, tuple[datetime | None, str]]:
+    """For each genome when it was looked up last, and in data of what date."""
+    found: dict[str, tuple[datetime | None, str]] = {}
+    for row in _rows(patient):
+        if row["code"] == LOOKUP:
+            told = (row["time"], str(orjson.loads(row["text_value"])["date"]))
+            before = found.setdefault(_origin(row), told)
+            found[_origin(row)] = max(before, told, key=lambda t: (t[0] or datetime.min, t[1]))
+    return found
+
+
+def _origin(row: dict[str, Any]) -> str:
+    return (row["source_id"] or "").rpartition("/")[0]
 
 
 def _order(row: dict[str, Any]) -> tuple[datetime, str]:

@@ -16,7 +16,7 @@ from consilium.knowledge.polygenic_scores import appraised
 
 
 def polygenic(
-    patient: Patient, sex: str | None, age: int | None, conditions: Iterable[str], carried: Iterable[str]
+    patient: Patient, sex: str | None, age: int | None, conditions: Iterable[tuple[str, str]], carried: Iterable[str]
 ) -> tuple[PolygenicResult, ...]:
     """The scores by id, of several readings the latest that was not refused.
 
@@ -25,8 +25,8 @@ def polygenic(
     patient : Patient
     sex : str or None
     age : int or None
-    conditions : iterable of str
-        Codes of the problems that hold or held.
+    conditions : iterable of (str, str)
+        Codes of the problems that hold or held, and their words.
     carried : iterable of str
         Genes with a variant classified as pathogenic.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ class ScoreMeaning:
     years, to_age : int
         The two horizons: so many years from now, and up to that age.
     conditions, genes : frozenset of str
-        Codes and genes with which no risk may be given.
+        Codes and genes with which no risk may be given; `beginnings` of codes, and a pattern of `words`, that name the disease too.
     sources : mapping of str to str
         Keys of the bibliography: `effect`, `reference`, `rates`.
     """
@@ -86,8 +87,21 @@ class ScoreMeaning:
     years: int
     to_age: int
     conditions: frozenset[str]
+    beginnings: tuple[str, ...]
+    words: re.Pattern[str]
     genes: frozenset[str]
     sources: Mapping[str, str]
+
+    def named(self, code: str, words: str = "") -> bool:
+        """Whether a code, or the words it was sent with, names the disease.
+
+        Examples
+        --------
+        >>> breast = score_meanings()["PGS000004"]
+        >>> breast.named("ICD10CM//C50.911"), breast.named("X//1", "Carcinoma in situ of left breast"), breast.named("ICD10CM//I10")
+        (True, True, False)
+        """
+        return code in self.conditions or code.startswith(self.beginnings) or bool(self.words.search(words))
 
     def percentile(self, value: float) -> float:
         """Share of the reference genomes with a lower score, in per cent; between two of the hundred it is interpolated.
@@ -180,6 +194,7 @@ def score_meanings() -> Mapping[str, ScoreMeaning]:
             raw["score"], raw["condition"], raw["sex"], MappingProxyType(raw["ancestry"]), odds, float(raw["mean"]["value"]),
             float(raw["sd"]["value"]), percentiles, int(raw["reference"]["people"]), rates[raw["population"], raw["condition"], raw["sex"]],
             int(raw["horizon"]["years"]), int(raw["horizon"]["to_age"]), frozenset(raw["excludes"]["conditions"]),
+            tuple(raw["excludes"]["beginnings"]), re.compile(raw["excludes"]["words"], re.IGNORECASE),
             frozenset(raw["excludes"]["genes"]),
             MappingProxyType({
                 "effect": ratio["source"], "reference": raw["reference"]["source"],
@@ -227,7 +242,7 @@ def appraised(
     sex: str | None,
     age: int | None,
     *,
-    conditions: Iterable[str] = (),
+    conditions: Iterable[tuple[str, str]] = (),
     carried: Iterable[str] = (),
     time: datetime | None = None,
     event_ids: tuple[str, ...] = (),
@@ -246,8 +261,8 @@ def appraised(
         `F`, `M` or unknown.
     age : int or None
         Completed years.
-    conditions : iterable of str
-        Codes of what the person has or had.
+    conditions : iterable of (str, str)
+        Codes of what the person has or had, and the words they were sent with.
     carried : iterable of str
         Genes in which the person carries a variant classified as pathogenic.
     time : datetime, optional
@@ -264,7 +279,7 @@ def appraised(
     why = list(withheld(meaning, sex, age, int(told.get("uncounted", 1))))
     if meaning is None:
         return PolygenicResult(score, "", value, called, total, withheld=tuple(why), time=time, event_ids=event_ids, assumed=assumed)
-    why += ["condition"] if meaning.conditions & set(conditions) else []
+    why += ["condition"] if any(meaning.named(code, words) for code, words in conditions) else []
     why += ["carrier"] if meaning.genes & set(carried) else []
     whole, spread = value + float(told.get("left_out", 0.0)), float(told.get("spread", 0.0))
     places = tuple(meaning.percentile(whole + at * WIDE * spread) for at in (0, -1, 1))
