@@ -117,26 +117,29 @@ def _copy(study: Study, code: str, own: pl.DataFrame) -> Finding | None:
     whole = own.group_by("row").agg(total=v.sum(), many=pl.len())
     held = before.with_columns(previous=v.shift(1).over("row"), place=pl.int_range(pl.len()).over("row"), known=pl.len().over("row"))
     held = held.join(whole, on="row").filter(~v.is_in(piles)).join(ahead, on="row")
-    if held["v"].n_unique() < _STEPS:
-        return None
     held = held.with_columns(((pl.col("total") - v) / (pl.col("many") - 1)).alias("mean of the others"))
-    grid = _grid(held["v"].to_numpy())
-    habit = _spike((held["v"] - held["previous"]).drop_nulls().to_numpy(), grid)[1]
+    # Values in the usual step are held against their neighbours a step away, the others (a mean of such values) in their own finer one.
+    step, fine = _step(held["v"].to_numpy()), _grid(held["v"].to_numpy())
+    held = held.with_columns(usual=((v / step) - (v / step).round(0)).abs() <= 1e-3)
+    habit = _spike((held["v"] - held["previous"]).drop_nulls().to_numpy(), step)[1]
+    if held.filter(pl.col("usual"))["v"].n_unique() < _STEPS:
+        return None
     rows = held["row"].n_unique()
     began = pl.Series(study.began[held["row"].to_numpy()])
     held = held.with_columns(since=pl.when(pl.col("t") >= began).then(pl.col("t")))
     firsts = held.filter(pl.col("since") == pl.col("since").min().over("row")).unique("row", maintain_order=True)
     rest = own.join(firsts.select("row", first="t"), on="row").filter(pl.col("t") > pl.col("first")).group_by("row")
     stay = rest.agg(v.mean().alias("mean of the rest of the stay"), v.median().alias("median of the rest of the stay"))
-    for part in (held, firsts.join(stay, on="row"), held.filter(pl.col("place") == pl.col("known") - 1)):
-        for stat in (name for name in part.columns if name.startswith(_STATS)):
-            apart = (part["v"] - part[stat]).to_numpy()
-            excess, share, equal = _spike(apart, grid)
-            hits = part.filter(pl.Series(np.abs(apart) <= grid / 2 + 1e-6))
-            reached = hits["row"].n_unique() / max(1, rows)
-            if equal >= 15 and excess >= 5 and share >= 1.5 * habit + 0.03 and reached >= 0.1:
-                detail = tell("copied", share=reached, stat=phrase(stat), excess=excess)
-                return Finding("copied_from_the_future", code, hits.height, shown(hits), excess, detail)
+    for whole_part in (held, firsts.join(stay, on="row"), held.filter(pl.col("place") == pl.col("known") - 1)):
+        for grid, part in ((step, whole_part.filter(pl.col("usual"))), (fine, whole_part.filter(~pl.col("usual")))):
+            for stat in (name for name in part.columns if name.startswith(_STATS)):
+                apart = (part["v"] - part[stat]).to_numpy()
+                excess, _, equal = _spike(apart, grid)
+                hits = part.filter(pl.Series(np.abs(apart) <= grid / 2 + 1e-6, dtype=pl.Boolean))
+                reached, share = hits["row"].n_unique() / max(1, rows), equal / max(1, whole_part[stat].count())
+                if equal >= 15 and excess >= 5 and share >= 1.5 * habit + 0.03 and reached >= 0.1:
+                    detail = tell("copied", share=reached, stat=phrase(stat), excess=excess)
+                    return Finding("copied_from_the_future", code, hits.height, shown(hits), excess, detail)
     return None
 
 
