@@ -9,16 +9,20 @@ into the package. The last line is one JSON object: AUROC of both learners on im
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from consilium.imaging.research import read_medmnist
-from consilium.imaging.specialist import FOLDER, read_card
-from consilium.imaging.train_picture import compare, seal_picture
+from consilium.imaging.research import ImageSet, fingerprint, read_medmnist
+from consilium.imaging.specialist import FOLDER, ImageCard, read_card
+from consilium.imaging.task_picture import Picture
+from consilium.imaging.train_picture import compare, proven, seal_picture
 from consilium.imaging.train_residual import Recipe, folds
+from consilium.validation.page import page
+from consilium.validation.report_file import write_report
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -55,20 +59,37 @@ def main() -> None:
     parser.add_argument("--set", choices=sorted(PLANS), required=True)
     parser.add_argument("--data", type=Path, default=SHARED / "medmnist")
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("--seal", action="store_true")
+    parser.add_argument("--seal", action="store_true", help="write the model of the card's learner into its folder")
+    parser.add_argument("--prove", action="store_true", help="train nothing; write the sealed model's report on the official test part")
     arguments = parser.parse_args()
-    plan = PLANS[arguments.set]
-    found = read_medmnist(arguments.data / f"{arguments.set}.npz")
+    plan, path = PLANS[arguments.set], arguments.data / f"{arguments.set}.npz"
+    found = read_medmnist(path)
     rows = found.part != "test"
-    x, y = found.images[rows], plan.questions(found.y[rows]).astype(np.float32)
+    y = plan.questions(found.y).astype(np.float32)
+    card = read_card(FOLDER / plan.specialist / "card.yaml")
+    if arguments.prove:
+        print(json.dumps(prove(card, found, y[:, plan.answer], path, plan.k)))
+        return
     fold = folds(found.subjects[rows], found.y[rows], plan.k)
     keep = arguments.keep and arguments.keep / arguments.set
-    compared = compare(x, y, fold, plan.recipe, answer=plan.answer, keep=keep)
-    told = {result.learner: round(result.auroc.value, 4) for result in compared.results}
+    compared = compare(found.images[rows], y[rows], fold, plan.recipe, answer=plan.answer, keep=keep)
     if arguments.seal:
-        card = read_card(FOLDER / plan.specialist / "card.yaml")
-        seal_picture(card, compared, y, FOLDER / plan.specialist, answer=plan.answer)
-    print(json.dumps({f"{arguments.set}_{name}": value for name, value in told.items()}))
+        seal_picture(card, compared, y[rows], FOLDER / plan.specialist, answer=plan.answer)
+    print(json.dumps({f"{arguments.set}_{result.learner}": round(result.auroc.value, 4) for result in compared.results}))
+
+
+def prove(card: ImageCard, found: ImageSet, y: np.ndarray, path: Path, k: int) -> dict[str, float]:
+    """Write the report of the official test part beside the model."""
+    task, folder, test = Picture(card), FOLDER / card.name, found.part == "test"
+    report = proven(
+        card, task.said(found.images[test]), y[test].astype(int), task.meta,
+        digest=hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(), data=f"MedMNIST v2, {path.name}",
+        fingerprint=fingerprint(path), held_out="the official test part, asked of the sealed model",
+        development=(int((~test).sum()), int(y[~test].sum()), f"{k} folds of the official training and validation parts"),
+    )  # fmt: skip
+    write_report(folder / "report.json", report)
+    (folder / "report.html").write_text(page(report, card_title=card.title["en"]), encoding="utf-8")
+    return {"auroc": round(report.auroc.value, 4), "shortfalls": list(report.shortfalls)}
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def test_both_learners_are_sealed_and_answer(seated, compared, pictures, learner
     alone = task.said(x[3:4])
     assert np.allclose(alone.log_odds, said.log_odds[3], atol=1e-4), "alone and in a batch the same number"
     report = proven(
-        task.card, said, y[:, 0].astype(int), compared.results, digest=digest, data="generated", fingerprint="0" * 64,
+        task.card, said, y[:, 0].astype(int), task.meta, digest=digest, data="generated", fingerprint="0" * 64,
         development=(160, 80, "three folds"), held_out="nobody: a test",
     )  # fmt: skip
     assert report.passes and report.auroc.value > 0.8 and report.coverage_at_90

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.core.report import Development, LearnerResult, Report
+from consilium.core.report import Development, Estimate, LearnerResult, Report
 from consilium.imaging.network_residual import exported
 from consilium.imaging.specialist import FORM, ImageCard
 from consilium.imaging.task_picture import Said
@@ -113,6 +113,7 @@ def seal_picture(
         "calibration": [line.slope, line.intercept],
         "intervals": fit_intervals(calibrated, label, subjects=subjects).as_json(),
         "sets": fit_sets(calibrated, label).as_json(),
+        "compared": [asdict(result) for result in compared.results],
     }
     data = sealed(graph, description)
     into.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def proven(
     card: ImageCard,
     said: Said,
     y: NDArray[np.int64],
-    results: tuple[LearnerResult, ...],
+    meta: Mapping[str, Any],
     *,
     digest: str,
     data: str,
@@ -139,16 +140,14 @@ def proven(
     ----------
     card, said, y
         Whose, what was said of the held-out images, and the truth (n,).
-    results : tuple of LearnerResult
-        Both learners inside the development part.
+    meta : mapping
+        What was sealed with the model: the learners compared inside the development part.
     digest, data, fingerprint : str
         Of the model file; name and sha256 of the data.
     development : (images, of them with the condition, how learners were compared)
     held_out : str
         Who was held out, in words.
     """
-    from dataclasses import replace
-
     found = measure(y, said.probability, seed=SEED, subjects=subjects)
     n, events, how = development
     draft = Report(
@@ -171,7 +170,7 @@ def proven(
         calibration=found.calibration,
         net_benefit=found.net_benefit,
         subgroups=found.subgroups,
-        comparisons=results,
+        comparisons=compared_in(meta),
         missing={},
         limits=card.limits,
         shortfalls=(),
@@ -180,6 +179,15 @@ def proven(
         coverage_at_90=coverage(y, said.stand, subjects=subjects),
     )
     return replace(draft, shortfalls=shortfalls(card, draft))
+
+
+def compared_in(meta: Mapping[str, Any]) -> tuple[LearnerResult, ...]:
+    """The learners under the same folds, as they were sealed with the model."""
+    found = []
+    for told in meta["compared"]:
+        held: dict[str, Any] = {name: Estimate(**value) if isinstance(value, Mapping) else value for name, value in told.items()}
+        found.append(LearnerResult(**held))
+    return tuple(found)
 
 
 def shortfalls(card: ImageCard, report: Report) -> tuple[str, ...]:
