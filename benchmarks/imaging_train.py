@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--set", choices=sorted(PLANS), required=True)
     parser.add_argument("--data", type=Path, default=SHARED / "medmnist")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--baseline", action="store_true", help="train the classical baseline alone")
     parser.add_argument("--seal", action="store_true", help="write the model of the card's learner into its folder")
     parser.add_argument("--prove", action="store_true", help="train nothing; write the sealed model's report on the official test part")
     arguments = parser.parse_args()
@@ -72,7 +73,7 @@ def main() -> None:
         return
     fold = folds(found.subjects[rows], found.y[rows], plan.k)
     keep = arguments.keep and arguments.keep / arguments.set
-    compared = compare(found.images[rows], y[rows], fold, plan.recipe, answer=plan.answer, keep=keep)
+    compared = compare(found.images[rows], y[rows], fold, None if arguments.baseline else plan.recipe, answer=plan.answer, keep=keep)
     if arguments.seal:
         seal_picture(card, compared, y[rows], FOLDER / plan.specialist, answer=plan.answer)
     print(json.dumps({f"{arguments.set}_{result.learner}": round(result.auroc.value, 4) for result in compared.results}))

@@ -33,7 +33,7 @@ from consilium.validation.page import page
 from consilium.validation.report_file import write_report
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-SEED, HELD, K = 20260101, 0.2, 3
+SEED, HELD, K = 20260101, 0.2, 2
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ PLANS = {
         SHARED / "lidc_nodules" / "lidc_nodules.npz",
         lambda s: np.stack([s.y, (s.facts["rating"] - 1) / 4], 1),
         lambda s: np.nan_to_num(s.y, nan=2),
-        Recipe(epochs=6, width=16, mixed=0, kept=0.98, turn=30, shift=0.03, zoom=0.1, shade=0.15),
-        64,
+        Recipe(epochs=8, batch=8, width=16, mixed=0, kept=0.98, turn=30, shift=0.03, zoom=0.1, shade=0.15),
+        48,
         0.5,
         (48, 48),
     ),
@@ -73,7 +73,7 @@ PLANS = {
         SHARED / "breast_ultrasound" / "breast_ultrasound.zip",
         lambda s: np.stack([np.where(_with_lesion(s), s.y, np.nan), _with_lesion(s)], 1),
         lambda s: s.y + _with_lesion(s),
-        Recipe(epochs=12, batch=16, width=16, mixed=0, kept=0.98, turn=15, shift=0.06, zoom=0.12, shade=0.2),
+        Recipe(epochs=14, batch=6, width=16, mixed=0, kept=0.98, turn=15, shift=0.06, zoom=0.12, shade=0.2),
         None,
         0.4,
         None,

@@ -86,6 +86,17 @@ def test_both_learners_are_sealed_and_answer(seated, compared, pictures, learner
     assert report.passes and report.auroc.value > 0.8 and report.coverage_at_90
 
 
+def test_several_questions_are_one_graph(pictures):
+    from consilium.imaging.texture import texture
+    from consilium.imaging.train_picture import baseline, joined
+
+    numbers, y = texture(pictures[0]), pictures[1][:, 0].astype(int)
+    learners = [baseline().fit(numbers, label) for label in (y, 1 - y, (np.arange(160) % 3 == 0).astype(int))]
+    said = asked(session(joined([one.to_onnx() for one in learners]).SerializeToString(), {"log_odds"}), numbers)
+    assert said.shape == (160, 3)
+    assert all(np.allclose(said[:, k], one.log_odds(numbers), atol=1e-4) for k, one in enumerate(learners))
+
+
 def test_a_reading_says_where_it_looked(seated, pictures):
     task, _ = seated("residual")
     picture = Volume((pictures[0][1, 0] * 255).astype(np.uint8), None, "1", "US")

@@ -22,6 +22,7 @@ from consilium.models.uncertainty import Intervals
 
 FIELDS = 7
 """Into how many fields, down and across, a picture is cut to see which of them an answer rests on."""
+ONLY_WHEN_ASKED = "only when asked"
 _WHITE = 255.0
 
 
@@ -63,8 +64,8 @@ class Picture:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """DICOM's words for images it takes."""
-        return self.card.modalities
+        """DICOM's words for images it takes; a yardstick gives none that an image can have, so that it answers only when asked by name."""
+        return (ONLY_WHEN_ASKED,) if self.card.more.get("only_when_asked") else self.card.modalities
 
     def __call__(self, volume: Volume) -> Reading:
         """Answer for one picture, or refuse in words."""

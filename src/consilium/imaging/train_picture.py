@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +35,7 @@ SEED = 20260101
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Both learners under the same folds: log-odds (n,) for the card's question by a model that had not seen the image, and graphs."""
+    """The learners under the same folds: log-odds (n,) for the card's question by a model that had not seen the image, and graphs."""
 
     unseen: Mapping[str, NDArray[np.float64]]
     graphs: Mapping[str, onnx.ModelProto]
@@ -46,22 +46,22 @@ def compare(
     x: NDArray[np.float32],
     y: NDArray[np.float32],
     fold: NDArray[np.int64],
-    recipe: Recipe,
+    recipe: Recipe | None,
     *,
     answer: int = 0,
     subjects: NDArray[Any] | None = None,
     keep: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> Compared:
-    """Train the network and the boosted classical features.
+    """Train the boosted classical features, and the network.
 
     Parameters
     ----------
     x : array of shape (n, channels, rows, columns) in [0, 1]
     y : array of shape (n, answers) of 0 and 1
     fold : array of shape (n,)
-    recipe : Recipe
-        Of the network.
+    recipe : Recipe or None
+        Of the network; None trains the baseline alone.
     answer : int
         Which column the card's question is.
     subjects : array of shape (n,), optional
@@ -71,17 +71,17 @@ def compare(
     say : function
     """
     label = y[:, answer].astype(np.int64)
-    trained = train(x, y, fold, recipe, keep=keep, say=say)
     numbers = texture(x)
     classical = np.full(len(x), np.nan)
     for number in np.unique(fold):
         held = fold == number
         classical[held] = baseline().fit(numbers[~held], label[~held]).log_odds(numbers[held])
-    unseen = {"residual": trained.unseen[:, answer], "texture": classical}
-    graphs = {
-        "residual": exported(trained.members, x.shape[1:], mirrors=recipe.mirrors),
-        "texture": baseline().fit(numbers, label).to_onnx(),
-    }
+    unseen = {"texture": classical}
+    graphs = {"texture": joined([baseline().fit(numbers, column).to_onnx() for column in y.T.astype(np.int64)])}
+    if recipe is not None:
+        trained = train(x, y, fold, recipe, keep=keep, say=say)
+        unseen["residual"] = trained.unseen[:, answer]
+        graphs["residual"] = exported(trained.members, (x.shape[1], x.shape[2], x.shape[3]), mirrors=recipe.mirrors)
     results = []
     for name, score in unseen.items():
         p = probability_of(fit_calibration(score, label).apply(score))
@@ -95,6 +95,30 @@ def baseline() -> Boosting:
     return Boosting(random_state=SEED)
 
 
+def joined(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
+    """Models of one question each, reading the same `X`, as one whose `log_odds` has a column for each."""
+    if len(models) == 1:
+        return models[0]
+    from onnx import checker, compose, helper
+
+    whole = type(models[0])()
+    whole.CopyFrom(models[0])
+    nodes, constants = [], []
+    for number, model in enumerate(models):
+        part = compose.add_prefix(model, f"q{number}_", inplace=False).graph
+        for node in part.node:
+            node.input[:] = ["X" if name == f"q{number}_X" else name for name in node.input]
+        nodes += list(part.node)
+        constants += list(part.initializer)
+    nodes.append(helper.make_node("Concat", [f"q{number}_log_odds" for number in range(len(models))], ["log_odds"], axis=1))
+    del whole.graph.node[:], whole.graph.initializer[:]
+    whole.graph.node.extend(nodes)
+    whole.graph.initializer.extend(constants)
+    whole.graph.output[0].type.tensor_type.shape.dim[1].dim_value = len(models)
+    checker.check_model(whole)
+    return whole
+
+
 def seal_picture(
     card: ImageCard, compared: Compared, y: NDArray[np.float32], into: Path, *, answer: int = 0, subjects: NDArray[Any] | None = None
 ) -> str:
@@ -103,12 +127,11 @@ def seal_picture(
     score, label = compared.unseen[card.learner], y[:, answer].astype(np.int64)
     line = fit_calibration(score, label)
     calibrated = line.apply(score)
-    column = answer if card.learner == "residual" else 0
     description = {
         "form": FORM,
         "card": card.name,
         "version": card.version,
-        "answer": column,
+        "answer": answer,
         "graph": hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest(),
         "calibration": [line.slope, line.intercept],
         "intervals": fit_intervals(calibrated, label, subjects=subjects).as_json(),

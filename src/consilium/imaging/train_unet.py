@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from consilium.imaging.train_residual import Recipe, augmented
 
 if TYPE_CHECKING:
     import torch
+
+
+MARGIN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,12 @@ def dice(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> NDArray[np.float6
     return np.where(whole, 2 * both / np.maximum(whole, 1), 1.0)
 
 
+def _middle(image: Any, side: int) -> Any:
+    """The middle square of arrays or tensors (..., rows, columns), or all of them where they are smaller."""
+    top, left = (max((size - side) // 2, 0) for size in image.shape[-2:])
+    return image[..., top : top + side, left : left + side]
+
+
 def _one(
     net: torch.nn.Module,
     x: NDArray[np.float32],
@@ -132,7 +141,9 @@ def _one(
     steps = recipe.epochs * (len(x) // recipe.batch or 1)
     optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=steps, pct_start=min(max(0.2, 2.5 / steps), 0.9))
-    images, outlines, targets = (torch.from_numpy(one) for one in (x, masks, y))
+    if crop:  # what augmentation can bring into the middle square, and no more
+        x, masks = _middle(x, crop + MARGIN), _middle(masks, crop + MARGIN)
+    images, outlines, targets = (torch.from_numpy(np.ascontiguousarray(one)) for one in (x, masks, y))
     done = 0
     while done < steps:
         order = draw.permutation(len(x))
@@ -143,8 +154,7 @@ def _one(
             image, outline = augmented(images[rows].to(device), recipe, outlines[rows][:, None].to(device))
             assert outline is not None
             if crop:
-                top, left = ((size - crop) // 2 for size in image.shape[2:])
-                image, outline = (one[:, :, top : top + crop, left : left + crop] for one in (image, outline))
+                image, outline = _middle(image, crop), _middle(outline, crop)
             target = targets[rows].to(device)
             known = ~torch.isnan(target)
             net.train()
