@@ -109,3 +109,28 @@ def test_a_folder_says_whose_samples_they_are(file: Path, tmp_path: Path) -> Non
 def test_a_genome_without_an_order_is_refused_in_words(file: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--patient"):
         ingest(file, tmp_path / "record")
+
+
+def test_a_lookup_finds_variants_that_a_consultation_then_holds(tmp_path: Path) -> None:
+    from consilium.council.chart import chart
+    from consilium.genomics.clinvar import build_clinvar
+
+    fields = "".join(f'##INFO=<ID={name},Number=.,Type=String,Description="a">\n' for name in ("CLNSIG", "CLNREVSTAT", "GENEINFO", "CLNDN"))
+    head = "##fileformat=VCFv4.2\n##fileDate=2026-01-03\n##reference=GRCh38\n"
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+    told = "CLNSIG=Pathogenic;CLNREVSTAT=reviewed_by_expert_panel;GENEINFO=BRCA1:672;CLNDN=Breast-ovarian_cancer"
+    (tmp_path / "clinvar.vcf").write_text(f"{head}{fields}{columns}\n17\t43124027\t17662\tACT\tA\t.\t.\t{told}\n")
+    build_clinvar(tmp_path / "clinvar.vcf", tmp_path / "lookup")
+    (tmp_path / "a.vcf").write_text(f"{head}{columns}\tFORMAT\tp\n17\t43124027\t.\tACT\tA\t.\tPASS\t.\tGT\t0/1\n")
+    order = GenomeOrder("amara", "2026-01-10", clinvar=tmp_path / "lookup")
+    (batch,) = read(tmp_path / "a.vcf", order)
+    assert batch.rows == batch.read == len(pharmacogenes()) + 2
+    record = ingest(tmp_path / "a.vcf", tmp_path / "record", genome=order)
+    (held,) = chart(record.patient("amara"), shelf()).variants
+    assert (held.genes, held.classification, held.stars, held.secondary, held.identifier) == (
+        ("BRCA1",),
+        "pathogenic",
+        3,
+        "report",
+        "17662",
+    )
