@@ -470,19 +470,23 @@ def image(
     task: Annotated[list[str] | None, typer.Option(help="What to look for; may be repeated; by default all that fit.")] = None,
     form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
     to: Annotated[Path | None, typer.Option("--out", help="Folder for DICOM SEG, SR, capture, FHIR, STL, pictures.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="Outlines to measure on the series: a DICOM SEG, or an NPZ of boolean arrays.")] = None,
+    distance: Annotated[list[str] | None, typer.Option("--to", help="With --masks: measure distances to this one; repeatable.")] = None,
     spacing: Annotated[str, typer.Option(help="Of a picture: mm between rows and columns (and slices first), as 0.2,0.2.")] = "",
     modality: Annotated[str, typer.Option(help="Of a picture: DICOM's word, as US, DX or OP.")] = "",
     language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
 ) -> None:
     """Look at images without a record: findings with region and measurement, or why there are none.
 
-    Example: `consilium image ct-folder/ --task lungs --out found/`, or `consilium image scan.png --spacing 0.2,0.2 --modality US`
+    Example: `consilium image ct-folder/ --task lungs --out found/`, or `consilium image scan.png --spacing 0.2,0.2 --modality US`, or
+    `consilium image ct-folder/ --masks liver.dcm --to "portal vein" --out plan/`
     """
     from consilium.cli.show import working
 
     with working(err) as progress:
         shown, rejects = verbs.image(
-            paths, tasks=task or (), form=form.value, out=to, spacing=spacing, modality=modality, language=language.value,
+            paths, tasks=task or (), masks=masks, to=distance or (), form=form.value, out=to,
+            spacing=spacing, modality=modality, language=language.value,
             color=out.is_terminal, progress=progress,
         )  # fmt: skip
     sys.stdout.buffer.write(shown)

@@ -577,6 +577,8 @@ def image(
     paths: Iterable[str],
     *,
     tasks: Iterable[str] = (),
+    masks: Path | None = None,
+    to: Iterable[str] = (),
     form: str = "text",
     out: Path | None = None,
     spacing: str = "",
@@ -586,6 +588,8 @@ def image(
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[bytes, bool]:
     """Look at images without a record, and show what was seen; with `out`, write it as files too.
+
+    With `masks` (a DICOM SEG or an NPZ) what is outlined there is measured, and its distance to the structures named in `to`.
 
     Returns
     -------
@@ -606,6 +610,7 @@ def image(
     from consilium.imaging.dicomweb import fetched
     from consilium.imaging.export import export
     from consilium.imaging.look import Seen, look
+    from consilium.imaging.planning import Planning
     from consilium.imaging.tasks import chosen
     from consilium.imaging.tasks import tasks as offered
     from consilium.render.image import image_bundle, image_json, image_text
@@ -617,7 +622,11 @@ def image(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     with fetched(paths, progress) as local:
-        asked = chosen(wanted, offered())
+        known = dict(offered())
+        if masks is not None:
+            known["planning"] = Planning(masks, tuple(to))
+            wanted = (*wanted, "planning")
+        asked = chosen(wanted, known)
         steps = _spacing(spacing)
         for number, one in enumerate(
             look(local, asked, spacing=steps, modality=modality, asked=bool(wanted), rejects=rejects, progress=progress)
@@ -635,7 +644,7 @@ def image(
             (out / "fhir.json").write_bytes(orjson.dumps(image_bundle(files), option=orjson.OPT_INDENT_2))
     if form == "json":
         return image_json(seen, rejects), not seen
-    return image_text(seen, rejects, offered(), language=language, color=color).encode(), not seen
+    return image_text(seen, rejects, known, language=language, color=color).encode(), not seen
 
 
 def _spacing(text: str) -> tuple[float, ...] | None:

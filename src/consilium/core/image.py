@@ -45,6 +45,8 @@ class ImageFinding:
     picture : str
         A small PNG in base64, empty where there is none.
     event_ids : tuple of str
+    name : str
+        What it is called by whoever drew it; empty where the label says it.
     """
 
     label: str
@@ -59,6 +61,7 @@ class ImageFinding:
     source: str = ""
     picture: str = ""
     event_ids: tuple[str, ...] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,5 +57,5 @@ def _finding(row: dict[str, Any], told: dict[str, Any]) -> ImageFinding:
         told.get("label", ""), row["code"], split(row["code"]).kind.lower(), tuple(region.get("low", ())), tuple(region.get("high", ())),
         tuple(Measured(**m) for m in told.get("measurements", ())), None if p is None or low is None or high is None else (p, low, high),
         tuple(told.get("because", ())), f"{told.get('task', '')} {told.get('version', '')}".strip(), told.get("source", ""),
-        told.get("picture", ""), (row["source_id"],) if row["source_id"] else (),
+        told.get("picture", ""), (row["source_id"],) if row["source_id"] else (), told.get("name", ""),
     )  # fmt: skip

@@ -59,6 +59,8 @@ class Finding:
         Calibrated probability with its interval; None where none is claimed. A candidate of a classical detector carries none.
     because : tuple of str
         What speaks for it, for people.
+    name : str
+        What it is called by whoever drew it, where that is not the label's own name.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class Finding:
     low: float | None = None
     high: float | None = None
     because: tuple[str, ...] = ()
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not self.label or self.standing not in STANDINGS:

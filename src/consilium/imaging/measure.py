@@ -68,7 +68,7 @@ def distance(one: Region, other: Region, volume: Volume) -> Measurement:
     nearest = int(away.argmin())
     between = volume.to_mm(ours[nearest : nearest + 1])[0] - volume.to_mm(theirs[at[nearest] : at[nearest] + 1])[0]
     length = float(away[nearest])
-    along = np.abs(volume.affine[:3, :3].T @ (between / length)).max() if length else max(volume.spacing)
+    along = float(np.abs(volume.affine[:3, :3].T @ (between / length)).max()) if length else max(volume.spacing)
     value = max(length - along, 0.0)  # from centre to centre there are two halves of a voxel more
     return Measurement("distance", value, "mm", max(value - along, 0.0), value + along)
 

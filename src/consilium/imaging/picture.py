@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from consilium.imaging.volume import Volume, placed
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".npz")
 _IMAGE, _SPACING, _UNIT = "image", "spacing", "unit"
+_BROKEN = (
+    OSError, ValueError, TypeError, LookupError, EOFError, MemoryError, SyntaxError, NotImplementedError, RuntimeError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""How an NPZ that is not well formed shows itself."""
 _GREY = frozenset({"1", "L", "I", "I;16", "I;16B", "F"})
 
 
@@ -102,8 +108,7 @@ def _numbers(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
                 said[_UNIT] = str(_array(whole, names[_UNIT], path).ravel()[0])
     except ConsiliumError:
         raise
-    except (OSError, ValueError, TypeError, LookupError, EOFError, MemoryError, SyntaxError, NotImplementedError, RuntimeError,
-            zipfile.BadZipFile) as broken:  # fmt: skip
+    except _BROKEN as broken:
         what = type(broken).__name__
         raise FormatError(
             "The arrays cannot be read", where=path.name, found=what, expected="NPZ of numbers", do="write it again"
@@ -113,6 +118,25 @@ def _numbers(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     if array.dtype.kind not in "iuf":
         raise FormatError("The image is not one of numbers", where=path.name, found=str(array.dtype))
     return (array.astype(np.float32) if array.dtype.kind == "f" else array), said
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Every array of an NPZ by name.
+
+    Raises
+    ------
+    FormatError
+        When it is broken, holds objects, or unpacks to more than is read.
+    """
+    try:
+        with zipfile.ZipFile(path) as whole:
+            if sum(info.file_size for info in whole.infolist()) > MAX_BYTES:
+                raise FormatError("The arrays are larger than is read", where=path.name, expected=f"{MAX_BYTES} bytes")
+            return {Path(info.filename).stem: _array(whole, info, path) for info in whole.infolist()}
+    except ConsiliumError:
+        raise
+    except _BROKEN as broken:
+        raise FormatError("The arrays cannot be read", where=path.name, found=type(broken).__name__, expected="NPZ of numbers") from None
 
 
 def _array(whole: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:

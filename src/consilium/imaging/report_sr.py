@@ -93,7 +93,7 @@ def _group(place: int, finding: Finding, series: Series, stack: Stack, reading: 
     term = terms()[finding.label]
     number = outlined.segments.get(place) if outlined is not None else None
     segment = outlined.data.SegmentSequence[number - 1] if outlined is not None and number else None
-    label = f"{term.name} {place + 1}"
+    label = f"{finding.name or term.name} {place + 1}"
     parts = [
         _content("HAS OBS CONTEXT", "TEXT", "tracking", TextValue=segment.TrackingID if segment is not None else label),
         _content("HAS OBS CONTEXT", "UIDREF", "tracking_uid", UID=segment.TrackingUID if segment is not None else new_uid()),
@@ -117,7 +117,7 @@ def _group(place: int, finding: Finding, series: Series, stack: Stack, reading: 
     said = [f"standing: {finding.standing}", *(f"{m.name} {m.low:.4g} to {m.high:.4g} {m.unit}" for m in finding.measurements)]
     if finding.probability is not None:
         said.append(f"probability {finding.low:.3g} to {finding.high:.3g}")
-    parts.append(_content("CONTAINS", "TEXT", "comment", TextValue="; ".join([*said, *finding.because])))
+    parts.append(_content("CONTAINS", "TEXT", "comment", TextValue="; ".join(filter(None, [finding.name, *said, *finding.because]))))
     made = _content("CONTAINS", "CONTAINER", "group", ContinuityOfContent="SEPARATE", ContentSequence=parts)
     made.ContentTemplateSequence = [item(MappingResource="DCMR", TemplateIdentifier=template, MappingResourceUID="1.2.840.10008.8.1.1")]
     return made

@@ -69,6 +69,7 @@ def told_of(volume: Volume, reading: Reading, finding: Finding, *, picture: bool
     """Everything that is said of a finding, ready for JSON."""
     told: dict[str, Any] = {
         "label": finding.label,
+        "name": finding.name,
         "standing": finding.standing,
         "measurements": [asdict(m) for m in finding.measurements],
         "because": list(finding.because),

@@ -111,7 +111,7 @@ def _segment(number: int, finding: Finding, reading: Reading) -> Dataset:
     family = terms()["artificial_intelligence" if learned else "morphological_operations"]
     made = item(
         SegmentNumber=number,
-        SegmentLabel=f"{term.name} {'' if finding.standing == 'finding' else f'({finding.standing})'}".strip()[:64],
+        SegmentLabel=f"{finding.name or term.name} {'' if finding.standing == 'finding' else f'({finding.standing})'}".strip()[:64],
         SegmentedPropertyCategoryCodeSequence=[code(terms()[term.category].coded)],
         SegmentedPropertyTypeCodeSequence=[code(term.coded)],
         SegmentAlgorithmType="AUTOMATIC",

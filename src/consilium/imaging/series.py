@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from consilium.core import Reject
 from consilium.core.errors import ConsiliumError, FormatError, InputError
-from consilium.imaging.dicom import MAX_BYTES, Header, extent, frames, read_header, worded
+from consilium.imaging.dicom import MAX_BYTES, Header, extent, frames, need_imaging, read_header, worded
 from consilium.imaging.volume import HOUNSFIELD, Identity, Volume
 
 MAX_FILES = 20_000
@@ -105,6 +105,7 @@ def read_series(
     InputError
         When there are more than `MAX_FILES` files.
     """
+    need_imaging()
     held: dict[str, list[Header]] = defaultdict(list)
     rejects: list[Reject] = []
     seen: set[str] = set()

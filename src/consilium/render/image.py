@@ -29,7 +29,7 @@ from consilium.render.words import words
 
 SHOWN = 12
 """Findings of a reading on the terminal; JSON has all."""
-MEASURES = ("volume", "area", "long_axis", "short_axis")
+MEASURES = ("volume", "area", "long_axis", "short_axis", "distance")
 
 
 def image_text(
@@ -87,8 +87,9 @@ def _reading(console: Console, reading: Reading, say: Any, language: str) -> Non
 def _row(finding: Finding, say: Any, language: str) -> list[str]:
     measured = [m for m in finding.measurements if m.name in MEASURES]
     p = "" if finding.probability is None else f"{finding.probability:.2f} ({finding.low:.2f}–{finding.high:.2f})"
+    named = finding.name or terms()[finding.label].named(language)
     return [
-        terms()[finding.label].named(language), say(finding.standing), "" if finding.region is None else region_words(finding.region, say),
+        named, say(finding.standing), "" if finding.region is None else region_words(finding.region, say),
         "\n".join(measure_words(m, say, language) for m in measured), p, "; ".join(finding.because),
     ]  # fmt: skip
 

@@ -64,7 +64,7 @@ def _series(one: ImageSeries, shelf: Shelf, language: str) -> SeriesLines:
 
 def _thing(one: ImageFinding, language: str) -> Thing:
     say = words(language, "image").say
-    named = terms()[one.label].named(language) if one.label in terms() else one.label
+    named = one.name or (terms()[one.label].named(language) if one.label in terms() else one.label)
     facts = [measure_words(_measurement(m), say, language) for m in one.measured if m.name in MEASURES and m.name in terms()]
     if one.probability is not None:
         p, low, high = one.probability
