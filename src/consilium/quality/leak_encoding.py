@@ -103,6 +103,9 @@ def _filled_by_answer(study: Study, column: Column) -> Finding | None:
             if detail or len(own) < 10:
                 continue
             for pile, centre in ((pile, float(c(own))) for pile in piles for c in (np.mean, np.median)):
+                # The median of what is counted, or written in whole steps, is a value that people have.
+                if centre == pile and _on_grid(float(pile), own):
+                    continue
                 if abs(pile - centre) < 1e-4 * own.std() and np.abs(x[measured] - pile).min() > 0:
                     detail = tell("filled_with_class", n=int((x == pile).sum()), value=pile, side=phrase(name))
     return Finding("made_from_answers", column.name, int(np.isin(x, piles).sum()), (), chance, detail) if detail else None
