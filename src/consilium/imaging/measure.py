@@ -46,7 +46,7 @@ def measure(region: Region, volume: Volume) -> tuple[Measurement, ...]:
 
 
 def distance(one: Region, other: Region, volume: Volume) -> Measurement:
-    """Least distance between two regions, from outline to outline; 0 where they touch.
+    """Least distance between two regions, from outline to outline: 0 where they touch, and of one inside the other to that one's outline.
 
     Parameters
     ----------

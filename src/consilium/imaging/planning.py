@@ -56,7 +56,7 @@ class Planning:
         findings = []
         for name, region in regions.items():
             away = [(one, distance(region, regions[one], volume)) for one in self.to if one != name]
-            because = tuple(f"{d.value:.1f} mm ({d.low:.1f} to {d.high:.1f}) from {one}" for one, d in away)
+            because = tuple(f"{d.value:.1f} mm ({d.low:.1f} to {d.high:.1f}) from the outline of {one}" for one, d in away)
             nearest = min((d for _, d in away), key=lambda d: d.value, default=None)
             measured = (*measure(region, volume), *([nearest] if nearest is not None else []))
             findings.append(Finding(_LABEL, "structure", region, measured, because=because, name=name))
