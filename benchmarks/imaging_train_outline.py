@@ -58,14 +58,14 @@ def _with_lesion(found: ImageSet) -> np.ndarray:
 PLANS = {
     "lidc": Plan(
         "lung_nodule",
-        lambda: read_lidc(SHARED / "lidc_nodules"),
+        lambda: read_lidc(SHARED / "lidc_nodules", 64),
         SHARED / "lidc_nodules" / "lidc_nodules.npz",
         lambda s: np.stack([s.y, (s.facts["rating"] - 1) / 4], 1),
         lambda s: np.nan_to_num(s.y, nan=2),
-        Recipe(epochs=8, batch=8, width=16, mixed=0, kept=0.98, turn=30, shift=0.03, zoom=0.1, shade=0.15),
-        48,
+        Recipe(epochs=6, batch=8, width=16, mixed=0, kept=0.98, turn=30, shift=0.03, zoom=0.1, shade=0.15),
+        None,
         0.5,
-        (48, 48),
+        (32, 32),
     ),
     "breast_ultrasound": Plan(
         "breast_ultrasound",
@@ -73,7 +73,7 @@ PLANS = {
         SHARED / "breast_ultrasound" / "breast_ultrasound.zip",
         lambda s: np.stack([np.where(_with_lesion(s), s.y, np.nan), _with_lesion(s)], 1),
         lambda s: s.y + _with_lesion(s),
-        Recipe(epochs=14, batch=6, width=16, mixed=0, kept=0.98, turn=15, shift=0.06, zoom=0.12, shade=0.2),
+        Recipe(epochs=9, batch=6, width=16, mixed=0, kept=0.98, turn=15, shift=0.06, zoom=0.12, shade=0.2),
         None,
         0.4,
         None,

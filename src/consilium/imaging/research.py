@@ -67,8 +67,8 @@ def read_medmnist(path: Path) -> ImageSet:
     return ImageSet(np.ascontiguousarray(images), y, np.arange(len(y)), part)
 
 
-def read_lidc(folder: Path) -> ImageSet:
-    """Nodules of LIDC-IDRI, each by the slice in which it is largest: images 96 x 96 at the CT's own pixel size.
+def read_lidc(folder: Path, side: int = 96) -> ImageSet:
+    """Nodules of LIDC-IDRI, each by the slice in which it is largest: its middle, `side` (at most 96) pixels at the CT's own size.
 
     `y` is 1 where the mean of the readers' malignancy ratings is above 3, 0 where below, NaN at 3 or where the rating could not be
     matched with the picture. `facts`: `rating` (mean, 1 to 5), `readers`, `diameter` (mm, as the set states it).
@@ -86,12 +86,14 @@ def read_lidc(folder: Path) -> ImageSet:
     def column(name: str) -> NDArray[np.float64]:
         return np.array([float(row[name]) if row[name] else np.nan for row in found])
 
-    readers = np.unpackbits(arrays["masks_bits"][..., None], axis=3, bitorder="little")[..., :READERS].astype(np.float32)
+    edge = (arrays["images"].shape[1] - side) // 2
+    middle = (slice(None), slice(edge, edge + side), slice(edge, edge + side))
+    readers = np.unpackbits(arrays["masks_bits"][middle][..., None], axis=3, bitorder="little")[..., :READERS].astype(np.float32)
     drew = readers.any((1, 2)).sum(1)
     rating = np.where(column("mapping_verified") == 1, column("malignancy_mean"), np.nan)
     y = np.where(np.isnan(rating) | (rating == 3), np.nan, rating > 3).astype(np.float32)
     return ImageSet(
-        np.asarray(arrays["images"][:, None] / 255, np.float32),
+        np.asarray(arrays["images"][middle][:, None] / np.float32(255), np.float32),
         y,
         arrays["patient"].astype(np.int64),
         np.full(len(y), "", dtype="<U5"),

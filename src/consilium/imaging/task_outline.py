@@ -23,7 +23,7 @@ from consilium.imaging.traits import largest
 from consilium.imaging.volume import HOUNSFIELD, Volume
 from consilium.knowledge.nodules import follow_up
 
-CROP, SEEN = 128, 96
+CROP, SEEN = 128, 64
 """Pixels around a nodule whose darkest and brightest become 0 and 1, as in the training set, and the middle that the network sees."""
 NODULES = 10
 _DIGEST = 12
@@ -191,7 +191,7 @@ def advised(mean: Measurement) -> tuple[str, ...]:
 
 
 def cropped(image: NDArray[np.generic], at: tuple[int, int]) -> tuple[NDArray[np.float32], tuple[int, int]]:
-    """The 96 x 96 pixels around a point, darkest 0 and brightest 1 of the 128 x 128 around it, and the corner they begin at.
+    """The 64 x 64 pixels around a point, darkest 0 and brightest 1 of the 128 x 128 around it, and the corner they begin at.
 
     Brightness of 8 bits is taken as it is, as 0 to 255. A point near the edge gets the pixels that are there.
     """
