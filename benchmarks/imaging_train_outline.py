@@ -11,8 +11,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,14 @@ import numpy as np
 from consilium.imaging.detect import places
 from consilium.imaging.network_unet import OUTPUTS
 from consilium.imaging.research import ImageSet, fingerprint, read_breast_ultrasound, read_lidc
-from consilium.imaging.segment import measured, segment, weighed
+from consilium.imaging.segment import judged_by_traits, measured, numbers_of, segment, weighed
 from consilium.imaging.specialist import FOLDER, ImageCard, model, read_card
 from consilium.imaging.task_picture import Said
-from consilium.imaging.train_outline import development, seal_outline, threshold_of, weigh
+from consilium.imaging.train_outline import development, seal_outline, seal_traits, threshold_of, weigh
 from consilium.imaging.train_picture import proven
 from consilium.imaging.train_residual import Recipe, folds
 from consilium.imaging.train_unet import Outlined, dice, train_unet
-from consilium.imaging.traits import largest
+from consilium.imaging.traits import grown, largest
 from consilium.record import drawn
 from consilium.validation.page import page
 from consilium.validation.report_file import write_report
@@ -98,6 +99,8 @@ def main() -> None:
 def train(plan: Plan, card: ImageCard, found: ImageSet, keep: Path | None, seal: bool) -> dict[str, float]:
     """Folds of the development part: the network, what it and its outlines say weighed, the threshold, and the sealed model."""
     rows = np.flatnonzero(~drawn(found.subjects, HELD, seed=SEED))
+    if card.learner == "traits":
+        return by_traits(plan, card, found, rows, seal)
     outlined, fold = networks(plan, found, rows, keep)
     true = found.outlines[rows] >= 0.5
     spacing = np.ones(len(rows)) if found.spacing is None else found.spacing[rows]
@@ -116,6 +119,17 @@ def train(plan: Plan, card: ImageCard, found: ImageSet, keep: Path | None, seal:
     return {**areas, "dice": round(float(overlap), 4), **({} if threshold is None else {"threshold": round(threshold, 4)})}
 
 
+def by_traits(plan: Plan, card: ImageCard, found: ImageSet, rows: np.ndarray, seal: bool) -> dict[str, float]:
+    """The classical baseline: outlines grown from the middle, and boosted trees over their traits and the texture around."""
+    masks, true = np.stack([grown(image[0], plan.at) for image in found.images[rows]]), found.outlines[rows] >= 0.5
+    asked = ~np.isnan(found.y[rows])
+    numbers = numbers_of(found.images[rows, 0][asked], masks[asked], found.spacing[rows][asked])
+    y, who = found.y[rows][asked].astype(int), found.subjects[rows][asked]
+    into = FOLDER / card.name if seal else Path(tempfile.mkdtemp())
+    results = seal_traits(card, numbers, y, folds(who, y, 5, seed=1), into, subjects=who)
+    return {**{one.learner: round(one.auroc.value, 4) for one in results}, "dice": round(float(dice(masks, true).mean()), 4)}
+
+
 def networks(plan: Plan, found: ImageSet, rows: np.ndarray, keep: Path | None) -> tuple[Outlined, np.ndarray]:
     """The U-Nets of each fold of the development part, and the folds."""
     taught = plan.taught(found)[rows].astype(np.float32)
@@ -128,6 +142,11 @@ def held_out(plan: Plan, found: ImageSet) -> tuple[np.ndarray, Said, np.ndarray,
     """Rows held out whose answer is known, what the sealed model says of them, and outlines (drawn, true) of all held out with one."""
     folder = FOLDER / plan.specialist
     rows = np.flatnonzero(drawn(found.subjects, HELD, seed=SEED))
+    true, asked = found.outlines[rows] >= 0.5, ~np.isnan(plan.taught(found)[rows, 0])
+    if read_card(folder / "card.yaml").learner == "traits":
+        parts = np.stack([grown(image[0], plan.at) for image in found.images[rows]])
+        said = judged_by_traits(folder, numbers_of(found.images[rows, 0][asked], parts[asked], found.spacing[rows][asked]))
+        return rows[asked], said, parts[true.any((1, 2))], true[true.any((1, 2))]
     probability, told = segment(folder, found.images[rows])
     if plan.at is not None:
         parts = np.stack([largest(mask > 0.5, plan.at) for mask in probability])
@@ -135,9 +154,7 @@ def held_out(plan: Plan, found: ImageSet) -> tuple[np.ndarray, Said, np.ndarray,
         best = [places(mask) for mask in probability]
         parts = np.stack([one[0].mask if one else np.zeros(probability.shape[1:], bool) for one in best])
     spacing = np.ones(len(rows)) if found.spacing is None else found.spacing[rows]
-    asked = ~np.isnan(plan.taught(found)[rows, 0])
     said = weighed(folder, told[asked], measured(found.images[rows, 0][asked], parts[asked], spacing[asked]))
-    true = found.outlines[rows] >= 0.5
     there = true.any((1, 2))
     drawn_masks = parts if plan.at is not None else probability > 0.5
     return rows[asked], said, drawn_masks[there], true[there]
@@ -149,15 +166,19 @@ def prove(plan: Plan, card: ImageCard, found: ImageSet) -> dict[str, object]:
     rest = ~drawn(found.subjects, HELD, seed=SEED) & ~np.isnan(plan.taught(found)[:, 0])
     folder = FOLDER / card.name
     report = proven(
-        card, said, found.y[rows].astype(int), model(folder, ("X",), OUTPUTS)[1],
+        card, said, found.y[rows].astype(int), model(folder, ("X",), OUTPUTS if card.learner == "unet" else ("log_odds",))[1],
         digest=hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest(), data=plan.file.name, fingerprint=fingerprint(plan.file),
         development=(int(rest.sum()), int(found.y[rest].sum()), f"{K} folds of patients or groups of near copies"),
         held_out=f"a fixed draw of {HELD:.0%} of patients (or groups of near copies), asked of the sealed model",
         subjects=found.subjects[rows],
     )  # fmt: skip
+    overlap = float(dice(mine, true).mean())
+    measured_too = f"Outlines overlap with the readers' by a Dice of {overlap:.3f} on those held out."
+    missed = () if overlap >= card.bar["dice"] else (f"Dice {overlap:.3f} does not reach {card.bar['dice']:g}",)
+    report = replace(report, limits=(*report.limits, measured_too), shortfalls=(*report.shortfalls, *missed))
     write_report(folder / "report.json", report)
     (folder / "report.html").write_text(page(report, card_title=card.title["en"]), encoding="utf-8")
-    return {"auroc": round(report.auroc.value, 4), "dice": round(float(dice(mine, true).mean()), 4), "shortfalls": list(report.shortfalls)}
+    return {"auroc": round(report.auroc.value, 4), "dice": round(overlap, 4), "shortfalls": list(report.shortfalls)}
 
 
 if __name__ == "__main__":

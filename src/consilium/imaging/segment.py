@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from consilium.imaging.network_residual import asked
 from consilium.imaging.network_unet import OUTPUTS, outlined
 from consilium.imaging.specialist import model
 from consilium.imaging.task_picture import Said
+from consilium.imaging.texture import texture
 from consilium.imaging.traits import traits
 from consilium.models.calibration import Calibration
 from consilium.models.conformal import Sets
@@ -78,6 +80,21 @@ def weighed(folder: Path, told: NDArray[np.float64], measured: NDArray[np.float6
     score = Calibration(*meta["calibration"]).apply(Weighing.of_json(meta["weighing"])(told, measured))
     low, high = Intervals.of_json(meta["intervals"]).at(score)
     return Said(score, low, high, Sets.of_json(meta["sets"]).at(score))
+
+
+def judged_by_traits(folder: Path, numbers: NDArray[np.float32]) -> Said:
+    """The calibrated answer of boosted trees over `numbers_of`, shape (n, p)."""
+    graph, meta = model(folder)
+    score = Calibration(*meta["calibration"]).apply(asked(graph, numbers)[:, 0])
+    low, high = Intervals.of_json(meta["intervals"]).at(score)
+    return Said(score, low, high, Sets.of_json(meta["sets"]).at(score))
+
+
+def numbers_of(images: NDArray[np.float32], masks: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Traits of masks (n, rows, columns) and the texture of the middle of images (n, rows, columns), a row for each."""
+    size = images.shape[1]
+    middle = images[:, None, size // 4 : size - size // 4, size // 4 : size - size // 4]
+    return np.concatenate([measured(images, masks, spacing), texture(middle)], 1).astype(np.float32)
 
 
 def measured(images: NDArray[np.floating], masks: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float64]:

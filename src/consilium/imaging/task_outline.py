@@ -15,11 +15,11 @@ from consilium.imaging.finding import Finding, Measurement, Reading
 from consilium.imaging.measure import measure
 from consilium.imaging.network_unet import OUTPUTS
 from consilium.imaging.region import Region, of_mask
-from consilium.imaging.segment import measured, segment, weighed
+from consilium.imaging.segment import judged_by_traits, measured, numbers_of, segment, weighed
 from consilium.imaging.specialist import FOLDER, ImageCard, cards, model
 from consilium.imaging.task_lungs import candidates, outlined
 from consilium.imaging.task_picture import Said, prepared
-from consilium.imaging.traits import largest
+from consilium.imaging.traits import grown, largest
 from consilium.imaging.volume import HOUNSFIELD, Volume
 from consilium.knowledge.nodules import follow_up
 
@@ -58,7 +58,7 @@ class Outline:
     @property
     def meta(self) -> Mapping[str, Any]:
         """What was sealed with the model."""
-        return model(FOLDER / self.name, ("X",), OUTPUTS)[1]
+        return model(FOLDER / self.name, ("X",), OUTPUTS if self.card.learner == "unet" else ("log_odds",))[1]
 
     def _reading(self, findings: tuple[Finding, ...], more: tuple[str, ...] = ()) -> Reading:
         source = f"model {str(self.meta['graph'])[:_DIGEST]}; {'; '.join(self.card.sources)}"
@@ -118,12 +118,18 @@ class LungNodule(Outline):
     def _one(self, volume: Volume) -> Reading:
         middle = (volume.shape[0] // 2, volume.shape[1] // 2)
         image, corner = cropped(volume.array, middle)
-        probability, told = segment(FOLDER / self.name, image[None, None])
-        mask = largest(probability[0] > 0.5, (SEEN // 2, SEEN // 2))
+        mask, told = self._outlined(image, (SEEN // 2, SEEN // 2))
         region = of_mask(whole(mask, corner, volume.shape))
         if region is None:
             return self._reading((), ("Nothing was outlined in the middle of the picture, where the nodule is expected.",))
         return self._reading(self._judged(volume, region, image, mask, told))
+
+    def _outlined(self, image: NDArray[np.float32], at: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64] | None]:
+        """The mask of the place at a pixel, and what the network answered, where one is seated."""
+        if self.card.learner != "unet":
+            return grown(image, at), None
+        probability, told = segment(FOLDER / self.name, image[None, None])
+        return largest(probability[0] > 0.5, at), told
 
     def _stack(self, volume: Volume) -> Reading:
         if volume.unit != HOUNSFIELD or not volume.frame:
@@ -136,11 +142,10 @@ class LungNodule(Outline):
         for region, _ in asked[:NODULES]:
             at = tuple(round(one) for one in region.centre)
             masks = np.zeros(volume.shape, bool)
-            middle: tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]] | None = None
+            middle: tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64] | None] | None = None
             for number in range(region.low[0], region.high[0]):
                 image, corner = cropped(volume.array[number], (at[1], at[2]))
-                probability, told = segment(FOLDER / self.name, image[None, None])
-                mask = largest(probability[0] > 0.5, (at[1] - corner[0], at[2] - corner[1]))
+                mask, told = self._outlined(image, (at[1] - corner[0], at[2] - corner[1]))
                 masks[number] = whole(mask, corner, volume.shape[1:])
                 if mask.any() and (middle is None or mask.sum() > middle[1].sum()):
                     middle = image, mask, told
@@ -155,10 +160,14 @@ class LungNodule(Outline):
         return self._reading(tuple(kept), tuple(more))
 
     def _judged(
-        self, volume: Volume, region: Region, image: NDArray[np.float32], mask: NDArray[np.bool_], told: NDArray[np.float64]
+        self, volume: Volume, region: Region, image: NDArray[np.float32], mask: NDArray[np.bool_], told: NDArray[np.float64] | None
     ) -> tuple[Finding, ...]:
         assert volume.spacing is not None
-        said = weighed(FOLDER / self.name, told, measured(image[None], mask[None], np.array(volume.spacing[-1:])))
+        step = np.array(volume.spacing[-1:])
+        if told is None:
+            said = judged_by_traits(FOLDER / self.name, numbers_of(image[None], mask[None], step))
+        else:
+            said = weighed(FOLDER / self.name, told, measured(image[None], mask[None], step))
         sizes = measure(region, volume)
         mean = mean_diameter(sizes)
         found = judged(self.card.label, region, (mean, *sizes), said)

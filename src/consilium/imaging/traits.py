@@ -10,6 +10,8 @@ NAMES = (
     "sharpness", "roughness",
 )  # fmt: skip
 RING = 3
+SMOOTH, CORE, REACH, NEAR, STRETCH = 0.7, 3, 20, 6, 2.2
+OPENINGS = (0, 1, 2, 3, 4, 6, 8)
 _DIRECTIONS = 36
 
 
@@ -64,6 +66,31 @@ def traits(image: NDArray[np.floating], mask: NDArray[np.bool_], spacing: float)
             slope[inner].mean() if inner.any() else slope[mask].mean(),
         ]
     )
+
+
+def grown(image: NDArray[np.floating], at: tuple[int, int]) -> NDArray[np.bool_]:
+    """A bright round place around a pixel, outlined by classical means: brighter than half way from what is around it to its middle.
+
+    What hangs on to it (vessels, pleura) is cut off by opening with ever larger discs, until no part of the place lies much farther from
+    the pixel than a disc of its area would. Shape (rows, columns); empty where nothing bright is near.
+    """
+    from scipy import ndimage
+
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    away = np.hypot(rows - at[0], columns - at[1])
+    smooth = ndimage.gaussian_filter(image.astype(np.float64), SMOOTH)
+    middle, around = np.percentile(smooth[away <= CORE], 90), np.percentile(image[away < REACH], 15)
+    bright = smooth > (middle + around) / 2
+    found = np.zeros(image.shape, bool)
+    for radius in OPENINGS:
+        disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
+        part = largest(ndimage.binary_opening(bright, disc) if radius else bright, at, NEAR)
+        if not part.any():
+            break
+        found = part
+        if away[part].max() <= STRETCH * np.sqrt(part.sum() / np.pi) + 2:
+            break
+    return found
 
 
 def largest(mask: NDArray[np.bool_], at: tuple[int, int] | None = None, reach: int = 8) -> NDArray[np.bool_]:
