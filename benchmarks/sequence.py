@@ -7,6 +7,7 @@ python benchmarks/sequence.py --set splice --into DIR   # the same, and the seal
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -33,6 +34,7 @@ EVO2 = 0.73  # notebook beside the table in ArcInstitute/evo2
 KEYS = {"N": "splice_error_n", "EI": "splice_error_ei", "IE": "splice_error_ie"}
 QUESTIONS = {"EI": "splice_donor", "IE": "splice_acceptor"}
 SOME = 1_000
+LSTM = {"units": 24, "epochs": 12, "balance": 0.0}
 CANDIDATES = Path(__file__).parent / "candidates"
 SUBTYPES = {"Basal": "subtype_basal", "Her2": "subtype_her2", "LumA": "subtype_luma"}
 console, out = Console(stderr=True), Console()
@@ -43,6 +45,7 @@ class Set(StrEnum):
 
     all = "all"
     splice = "splice"
+    lstm = "lstm"
     promoters = "promoters"
     brca1 = "brca1"
     expression = "expression"
@@ -55,7 +58,7 @@ def main(
     compare: Annotated[str, typer.Option(help="Other learners under the same folds, by commas.")] = "",
 ) -> None:
     """Measure, print the tables, and the figures as JSON in the last line."""
-    every = {Set.splice: splice_junctions, Set.promoters: promoters, Set.brca1: variants, Set.expression: expression}
+    every = {Set.splice: splice_junctions, Set.lstm: splice_lstm, Set.promoters: promoters, Set.brca1: variants, Set.expression: expression}
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as aside:
         for name, measured in every.items():
@@ -100,6 +103,30 @@ def splice_junctions(data: Path, into: Path, compare: tuple[str, ...]) -> dict[s
     out.print(table)
     for kind, proven in asked.items():
         found |= reported(QUESTIONS[kind], proven)
+    return found
+
+
+def splice_lstm(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, object]:
+    """The same ten folds by an LSTM."""
+    source = data / "sequence"
+    whole = splice(source)
+    parts = list(folds(whole.kind, 10, seed=SEED, subjects=whole.groups))
+    p, found = [], {}
+    for name in QUESTIONS.values():
+        card = replace(card_of(name), learner="lstm", parameters=LSTM)
+        given, _ = examples(card, source)
+        p.append(unseen(card, "lstm", given, parts, lambda words, n=name: console.log(n, words))[0])
+        area = auroc(given.y, p[-1], subjects=given.subjects)
+        found |= {f"{name}_lstm_auroc": round(area.value, 4), **between(f"{name}_lstm_auroc", area, 1)}
+    said = arg_max(*p)
+    table = Table(title="UCI splice junctions by an LSTM, the same ten folds; error in %")
+    for column in ("class", "all 3,190", "KBANN (1,000)"):
+        table.add_column(column, justify="left" if column == "class" else "right")
+    for kind, key in KEYS.items():
+        every = error(whole.kind, said, kind)
+        table.add_row(kind, worded(every), f"{KBANN[kind]:.2f}")
+        found |= {key.replace("splice_", "splice_lstm_"): round(100 * every.value, 2)}
+    out.print(table)
     return found
 
 

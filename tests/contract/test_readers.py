@@ -8,6 +8,7 @@ import pytest
 from consilium.core.errors import LawError
 from consilium.genomics.reader import HOME, Reader, names, reader
 from consilium.knowledge import shelf
+from consilium.render.words import words
 
 NAMES = names()
 
@@ -43,3 +44,9 @@ def test_below_its_bar_it_does_not_speak(name):
         Reader(replace(own.card, bar=replace(own.card.bar, auroc_low=0.9999)), own.model, own.report)
     with pytest.raises(LawError, match="not about this reader"):
         Reader(replace(own.card, version="0.0"), own.model, own.report)
+
+
+@pytest.mark.parametrize("name", names(material="dna"))
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_a_place_is_has_words(name, language):
+    assert words(language, "dna").say(name)

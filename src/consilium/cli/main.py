@@ -251,7 +251,7 @@ def score(
 @app.command()
 @worded
 def fit(
-    specialist: Annotated[str, typer.Argument(help="A name that `consilium roster` lists, or a reader's, as brca1_effect.")],
+    specialist: Annotated[str, typer.Argument(help="A name that `consilium roster` lists, or a reader's, as splice_donor.")],
     record: Annotated[Path | None, typer.Option("--record", help="Folder of a record to learn from.")] = None,
     data: DataPath = None,
     into: Annotated[Path | None, typer.Option(help="Folder for model and report; by default the specialist's own.")] = None,
@@ -262,7 +262,7 @@ def fit(
     """Train a specialist, prove it on patients it has not seen, and write model, report and dossier.
 
     Example: `consilium fit breast_mass`, `consilium fit heart_disease --data uci_heart/`, or a reader of the molecular laboratory:
-    `consilium fit brca1_effect --data sequence.zip --into readers/brca1_effect`
+    `consilium fit splice_donor --data sequence.zip --into readers/splice_donor`
     """
     from consilium.cli.show import reported, working
 
@@ -536,6 +536,42 @@ def hgvs(
     from consilium.genomics.variant import Fasta
 
     named(out, names, Fasta(reference) if reference else None)
+
+
+@app.command()
+@worded
+def dna(
+    file: Annotated[Path, typer.Argument(help="FASTA (also gzipped), or one sequence as plain text.")],
+    reader: Annotated[list[str] | None, typer.Option(help="As splice_donor or splice_acceptor; may be repeated; all by default.")] = None,
+    both_strands: Annotated[bool, typer.Option("--both-strands", help="Read the other strand too.")] = False,
+    prior: Annotated[
+        float | None, typer.Option(help="How common a site is among the places read, as 0.002; as in training by default.")
+    ] = None,
+    least: Annotated[float, typer.Option(help="Least probability of a site that is shown.", min=0.0, max=1.0)] = 0.5,
+    most: Annotated[int, typer.Option(help="Sites of a sequence at most, the most probable.", min=1)] = 50,
+    form: Annotated[Plain, typer.Option("--format", help="How to show it.")] = Plain.text,
+    language: Annotated[Language, typer.Option("--lang", help="Language of the words.")] = Language.en,
+) -> None:
+    """Where a DNA sequence is likely spliced or transcribed: place, probability with interval, and the bases that made it so.
+
+    Example: `consilium dna gene.fasta --reader splice_donor --prior 0.002`
+    """
+    from consilium.genomics.dna import fasta
+    from consilium.genomics.reader import names
+    from consilium.genomics.reader import reader as reader_of
+    from consilium.genomics.scan import scan
+    from consilium.render.dna import dna_json, dna_text
+
+    asked = [reader_of(name) for name in reader or names(material="dna")]
+    found = []
+    for name, sequence in fasta(file):
+        fit = asked if reader else [each for each in asked if len(sequence) >= each.card.window]
+        if not fit:
+            raise InputError("A sequence is shorter than any window", where=name, found=len(sequence), do="give at least 60 bases")
+        found += [(each, scan(each, name, sequence, both_strands=both_strands, prior=prior, least=least, most=most)) for each in fit]
+    shown = dna_json(found) if form is Plain.json else dna_text(found, language=language.value, color=out.is_terminal).encode()
+    sys.stdout.buffer.write(shown)
+    sys.stdout.buffer.flush()
 
 
 @app.command()

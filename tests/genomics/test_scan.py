@@ -1,0 +1,26 @@
+"""Scan: the shipped readers on the first intron of the beta-globin gene."""
+
+from consilium.genomics.dna import fasta
+from consilium.genomics.reader import HOME, reader
+from consilium.genomics.scan import scan
+
+
+def found(name, **how):
+    (path,) = (HOME / name / "examples").glob("*.fasta")
+    ((sequence, bases),) = fasta(path)
+    return scan(reader(name), sequence, bases, **how), bases
+
+
+def test_the_donor_of_the_first_intron_and_the_cryptic_one_before_it():
+    """Mutations that make the site at codon 25 win over the true one cause thalassaemia; both begin with GT."""
+    scanned, bases = found("splice_donor", prior=0.01)
+    assert {site.place for site in scanned.sites} == {77, 93}
+    assert all(bases[site.place - 1 : site.place + 1] == "GT" for site in scanned.sites)
+    heaviest = {base.place for site in scanned.sites for base in site.bases[:2]}
+    assert heaviest == {77, 78, 93, 94}
+
+
+def test_the_acceptor_of_the_first_intron():
+    scanned, bases = found("splice_acceptor", prior=0.01)
+    best = max(scanned.sites, key=lambda site: site.probability)
+    assert best.place == 58 and bases[55:57] == "AG"
