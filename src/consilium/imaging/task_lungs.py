@@ -95,13 +95,15 @@ def outlined(volume: Volume) -> dict[str, NDArray[np.bool_]]:
     whole = float(inside.sum()) * voxel / _MM3_PER_ML
     if not inside.any() or whole < said["least_ml"] * (1 if volume.places is None else len(volume.places) / (volume.places[-1] + 1)):
         return {}
-    cores = _cores(inside, volume, said)
+    every = max(int(said["coarse_mm"] // min(volume.spacing[1:])), 1)
+    sampling = (volume.spacing[0], volume.spacing[1] * every, volume.spacing[2] * every)
+    cores = _cores(inside[:, ::every, ::every], sampling, said)
     if len(cores) == 1:
         return {"lung": _closed(inside, volume, said)}
-    near = [ndimage.distance_transform_edt(~core, sampling=volume.spacing) for core in cores]
-    x = [volume.to_mm(np.argwhere(core)[::97])[:, 0].mean() for core in cores]
-    first = inside & (near[0] <= near[1])
-    parts = (first, inside & ~first)
+    near = [ndimage.distance_transform_edt(~core, sampling=sampling) for core in cores]
+    x = [volume.to_mm(np.argwhere(core)[::97] * (1, every, every))[:, 0].mean() for core in cores]
+    nearer = (near[0] <= near[1]).repeat(every, 1).repeat(every, 2)[:, : inside.shape[1], : inside.shape[2]]
+    parts = (inside & nearer, inside & ~nearer)
     names = ("left_lung", "right_lung") if x[0] > x[1] else ("right_lung", "left_lung")  # x grows towards the patient's left
     closed = {name: _closed(part, volume, said) for name, part in zip(names, parts, strict=True)}
     closed["right_lung"] &= ~closed["left_lung"]
@@ -200,13 +202,12 @@ def _without_airways(inside: NDArray[np.bool_], volume: Volume, said: Any) -> No
         slice_[np.concatenate(([False], airway))[labels]] = False
 
 
-def _cores(inside: NDArray[np.bool_], volume: Volume, said: Any) -> list[NDArray[np.bool_]]:
+def _cores(inside: NDArray[np.bool_], sampling: tuple[float, ...], said: Any) -> list[NDArray[np.bool_]]:
     """The two lungs apart, eroded until they are; one mask where they never are."""
     from scipy import ndimage
 
-    assert volume.spacing is not None
     total = inside.sum()
-    depth = ndimage.distance_transform_edt(inside, sampling=volume.spacing)
+    depth = ndimage.distance_transform_edt(inside, sampling=sampling)
     for away in said["erode_mm"]:
         labels, n = ndimage.label(depth > away)
         if n < 2:
