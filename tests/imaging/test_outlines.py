@@ -152,3 +152,11 @@ def test_traits_are_in_millimetres_and_of_the_part_asked_for():
 
 def test_one_image_of_each_group_sets_the_threshold():
     assert len(one_each([(), (0.5,), ()], np.array([1, 1, 2]))) == 2
+
+
+def test_traits_that_do_not_help_are_left_out():
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    told, noise = (y + 0.1 * rng.normal(size=80))[:, None], rng.normal(size=(80, 40))
+    found = weigh(told, noise, y, np.arange(80) // 2 % 2)
+    assert np.allclose(found.weighing(told, noise), told[:, 0]) and np.array_equal(found.unseen, told[:, 0])
