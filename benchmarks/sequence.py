@@ -34,7 +34,7 @@ EVO2 = 0.73  # notebook beside the table in ArcInstitute/evo2
 KEYS = {"N": "splice_error_n", "EI": "splice_error_ei", "IE": "splice_error_ie"}
 QUESTIONS = {"EI": "splice_donor", "IE": "splice_acceptor"}
 SOME = 1_000
-LSTM = {"units": 24, "epochs": 12, "balance": 0.0}
+LSTM = {"units": 24, "epochs": 8, "balance": 0.0, "rate": 0.005}
 CANDIDATES = Path(__file__).parent / "candidates"
 SUBTYPES = {"Basal": "subtype_basal", "Her2": "subtype_her2", "LumA": "subtype_luma"}
 console, out = Console(stderr=True), Console()

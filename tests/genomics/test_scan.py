@@ -24,3 +24,9 @@ def test_the_acceptor_of_the_first_intron():
     scanned, bases = found("splice_acceptor", prior=0.01)
     best = max(scanned.sites, key=lambda site: site.probability)
     assert best.place == 58 and bases[55:57] == "AG"
+
+
+def test_a_start_31_bases_after_a_tata_box():
+    scanned, bases = found("promoter")
+    best = max(scanned.sites, key=lambda site: site.probability)
+    assert abs(best.place - (bases.index("TATAAAAG") + 1 + 31)) <= 2

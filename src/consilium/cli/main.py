@@ -542,7 +542,9 @@ def hgvs(
 @worded
 def dna(
     file: Annotated[Path, typer.Argument(help="FASTA (also gzipped), or one sequence as plain text.")],
-    reader: Annotated[list[str] | None, typer.Option(help="As splice_donor or splice_acceptor; may be repeated; all by default.")] = None,
+    reader: Annotated[
+        list[str] | None, typer.Option(help="splice_donor, splice_acceptor or promoter; may be repeated; all by default.")
+    ] = None,
     both_strands: Annotated[bool, typer.Option("--both-strands", help="Read the other strand too.")] = False,
     prior: Annotated[
         float | None, typer.Option(help="How common a site is among the places read, as 0.002; as in training by default.")
