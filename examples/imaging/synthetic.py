@@ -47,6 +47,17 @@ def fundus(draw: np.random.Generator, size: int = 200) -> np.ndarray:
     return np.clip(np.stack([shade + 0.3 * bright, 0.5 * shade + 0.5 * bright, 0.25 * shade + 0.2 * bright], 2), 0, 1)
 
 
+def lesions(draw: np.random.Generator, size: int = 640) -> np.ndarray:
+    """The same at 640 pixels, in few shades, with small dark dots, dark blots and bright specks."""
+    picture = fundus(draw, size)
+    rows, columns = np.mgrid[:size, :size] / size - 0.5
+    for count, width, shade in ((12, 0.0035, -0.35), (6, 0.012, -0.35), (25, 0.005, 0.45)):
+        for row, column in draw.uniform(-0.3, 0.3, (count, 2)):
+            spot = np.exp(-(((rows - row) / width) ** 2 + ((columns - column) / width) ** 2))
+            picture = picture + shade * spot[..., None] * np.array([0.6, 1.0, 0.5])
+    return np.round(np.clip(picture, 0, 1) * 32) / 32
+
+
 def chest(draw: np.random.Generator, size: int = 200) -> np.ndarray:
     """Two dark fields, a bright middle and ribs."""
     rows, columns = np.mgrid[:size, :size] / size - 0.5
@@ -55,7 +66,7 @@ def chest(draw: np.random.Generator, size: int = 200) -> np.ndarray:
     return np.clip(0.75 - 0.5 * lungs + ribs * lungs + 0.03 * draw.normal(size=rows.shape), 0, 1)
 
 
-PICTURES = {"ultrasound": ultrasound, "nodule": nodule, "fundus": fundus, "chest": chest}
+PICTURES = {"ultrasound": ultrasound, "nodule": nodule, "fundus": fundus, "lesions": lesions, "chest": chest}
 
 
 def write(folder: Path) -> list[Path]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import onnx
 
 WORTH_THREADS = 100_000
+NOUGHT = np.float32(1e-35)
+"""LightGBM reads every value no further from 0 than this as 0, and splits below 0 exactly there."""
 
 
 class Boosting(Estimator):
@@ -150,6 +152,7 @@ def _trees(nodes: list[dict[str, Any]], median: NDArray[np.float64]) -> Trees:
 
     feature, threshold = column("split_feature", -1).astype(np.int64), column("threshold", 0.0)
     inner = feature >= 0
+    threshold = np.where((threshold < 0) & (threshold >= -float(NOUGHT)), float(np.nextafter(-NOUGHT, np.float32(-1))), threshold)
     by_median = median[feature] <= threshold
     learned = np.isnan(median[feature])
     return Trees(

@@ -29,7 +29,7 @@ from consilium.render.words import words
 
 SHOWN = 12
 """Findings of a reading on the terminal; JSON has all."""
-MEASURES = ("volume", "area", "long_axis", "short_axis", "distance")
+MEASURES = ("count", "volume", "area", "share_of_field", "long_axis", "short_axis", "distance")
 
 
 def image_text(
