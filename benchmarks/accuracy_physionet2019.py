@@ -1,4 +1,4 @@
-"""PhysioNet/CinC Challenge 2019, set B: the challenge's utility of the candidate `sepsis_hourly`, on patients drawn by hash and held out.
+"""PhysioNet/CinC Challenge 2019, set B: the challenge's utility of `sepsis_hourly`, on patients drawn by hash and held out.
 
 The alarm's threshold is chosen on out-of-fold predictions of the other patients. An hour at which the question is not asked (no vital
 sign was charted) keeps the answer of the hour before; before the first answer there is no alarm. `--data` may name a record.
@@ -21,20 +21,20 @@ from consilium.models.odds import probability_of
 from consilium.specialists.card_file import read_card
 from consilium.specialists.cases import Cases, bedside_groups, cases
 from consilium.specialists.prove import parted, train
-from consilium.specialists.roster import CARD_FILE
+from consilium.specialists.roster import CARD_FILE, folder_of
 from consilium.validation import auroc, calibration_slope
 from consilium.validation.challenge import hours
 from consilium.validation.coverage import coverage
 
-CANDIDATE = Path(__file__).parent / "candidates" / "sepsis_hourly"
+FOLDER = folder_of("sepsis_hourly")
 PUBLISHED = {"Morrill et al., best of the challenge, hidden sets A, B and C": 0.360}
 """From memory of the challenge's result; the hidden sets are not public, so this is another test than ours."""
 LABEL, MOVED = "CONSILIUM//sepsis-label", timedelta(hours=6)
 
 
 def figures(data: Path | None) -> dict[str, float]:
-    card = read_card(CANDIDATE / CARD_FILE)
-    with record_of(CANDIDATE, data or SHARED / "physionet2019") as record:
+    card = read_card(FOLDER / CARD_FILE)
+    with record_of(FOLDER, data or SHARED / "physionet2019") as record:
         events = pa.concat_tables(list(record.events()))
     label, subject, hour = stays(events)
     learned, held = parted(card, cases(card, events))
