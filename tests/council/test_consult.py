@@ -127,7 +127,7 @@ def test_a_unit_that_does_not_convert_silences_only_who_needs_it(ward):
     stray = {**rows[-1], **at, "code": "CONSILIUM//exercise-st-depression", "numeric_value": 2.0, "unit": "m"}
     nucleus = {**stray, "code": "CONSILIUM//nucleus-radius-mean", "unit": "[arb'U]"}
     heard = consult(type(patient)(patient.id, patient.as_of, table([*rows, stray, nucleus])))
-    heart, breast = sorted(heard.opinions, key=lambda o: o.specialist != "heart_disease")
+    heart, breast = (next(o for o in heard.opinions if o.specialist == name) for name in ("heart_disease", "breast_mass"))
     assert "'m'" in heart.abstained and "not made for this patient" in breast.abstained.lower()
 
 
