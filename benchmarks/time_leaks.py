@@ -152,9 +152,11 @@ def main() -> None:
             console.print(f"clean hospital {seed} suspected: {found}")
     counts = {name: told(name, kinds, results, console) for name, kinds in sets.items()}
     planted, found, strays = (sum(c[i] for c in counts.values()) for i in range(3))
+    seen = [c for name, c in counts.items() if name != "held_out_4"]
     seconds = sorted(r[3] for r in results)
     figures = {
         "recall": round(found / planted, 4), "precision": round(found / max(1, found + suspected + strays), 4),
+        "recall_known_kinds": round(sum(c[1] for c in seen) / sum(c[0] for c in seen), 4), "known_kinds": sum(c[0] for c in seen),
         "planted_kinds": sum(map(len, sets.values())), **{f"recall_{name}": round(c[1] / c[0], 4) for name, c in counts.items()},
         "planted": planted, "clean_suspected": suspected, "clean": len(clean), "planted_with_other_findings": strays,
         "median_s": round(seconds[len(seconds) // 2], 2), "findings_on_real_charts": real(arguments.record, console),
