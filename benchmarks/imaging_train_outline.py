@@ -21,9 +21,9 @@ import numpy as np
 from consilium.imaging.detect import places
 from consilium.imaging.network_unet import OUTPUTS
 from consilium.imaging.research import ImageSet, fingerprint, read_breast_ultrasound, read_lidc
+from consilium.imaging.seated import Said
 from consilium.imaging.segment import judged_by_traits, measured, numbers_of, segment, weighed
 from consilium.imaging.specialist import FOLDER, ImageCard, model, read_card
-from consilium.imaging.task_picture import Said
 from consilium.imaging.train_outline import development, seal_outline, seal_traits, threshold_of, weigh
 from consilium.imaging.train_picture import proven
 from consilium.imaging.train_residual import Recipe, folds

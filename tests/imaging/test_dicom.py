@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom.encaps import encapsulate
 
@@ -143,6 +143,7 @@ SEEDS = ("CT_small.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm", "SC_rg
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=12),
     st.one_of(st.none(), st.floats(0, 1)),
 )
+@example("SC_rgb_small_odd_jpeg.dcm", [(0.515625, 0)], None)  # a transfer syntax that is no identifier
 def test_a_spoiled_file_is_read_or_refused_in_words(tmp_path, shipped, name, changes, cut):
     data = bytearray((shipped / name).read_bytes())
     for where, byte in changes:

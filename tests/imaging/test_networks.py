@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from consilium.core.errors import ModelError
+from consilium.imaging import seated as task_seated
 from consilium.imaging import specialist, task_picture
 from consilium.imaging.network_residual import asked, exported, network
 from consilium.imaging.network_unet import exported_unet, outlined, unet
@@ -60,7 +61,8 @@ def seated(compared, pictures, tmp_path, monkeypatch):
 
     def seat(learner):
         monkeypatch.setattr(specialist, "FOLDER", tmp_path / learner)
-        monkeypatch.setattr(task_picture, "FOLDER", tmp_path / learner)
+        for user in (task_picture, task_seated):
+            monkeypatch.setattr(user, "FOLDER", tmp_path / learner)
         folder = tmp_path / learner / "bright_spot"
         folder.mkdir(parents=True)
         (folder / "card.yaml").write_text(CARD.replace("learner: residual", f"learner: {learner}"), encoding="utf-8")

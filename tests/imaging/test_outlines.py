@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from consilium.imaging import specialist, task_outline
+from consilium.imaging.finding import Measurement
 from consilium.imaging.segment import numbers_of
 from consilium.imaging.specialist import FOLDER, read_card
-from consilium.imaging.task_outline import BreastUltrasound, LungNodule, cropped, whole
+from consilium.imaging.task_outline import BreastUltrasound, LungNodule, advised, cropped, whole
 from consilium.imaging.train_outline import development, one_each, seal_outline, seal_traits, threshold_of, weigh
 from consilium.imaging.train_residual import Recipe
 from consilium.imaging.train_unet import train_unet
@@ -160,3 +161,10 @@ def test_traits_that_do_not_help_are_left_out():
     told, noise = (y + 0.1 * rng.normal(size=80))[:, None], rng.normal(size=(80, 40))
     found = weigh(told, noise, y, np.arange(80) // 2 % 2)
     assert np.allclose(found.weighing(told, noise), told[:, 0]) and np.array_equal(found.unseen, told[:, 0])
+
+
+def test_what_is_larger_than_a_nodule_gets_no_rows_for_nodules():
+    sizes = [Measurement("mean_diameter", mm, "mm", mm - 1, mm + 1) for mm in (9.0, 31.0)]
+    nodule, mass = (advised(size, 30) for size in sizes)
+    assert len(nodule) == 3 and any("4A" in line for line in nodule)
+    assert len(mass) == 1 and "a mass and no nodule" in mass[0]

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -52,7 +53,7 @@ _BROKEN = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,
     TypeError, ValueError, struct.error, zlib.error,
 )  # fmt: skip
-"""How a file that is not well formed shows itself in the libraries that read it."""
+"""How a file that is not well formed shows itself in the libraries that read it; pydicom has exceptions of its own (`broken`)."""
 _BY_ITK = frozenset({"1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"})
 """JPEG of twelve bits and lossless JPEG, which GDCM within SimpleITK decodes."""
 _PLUGINS = {"1.2.840.10008.1.2.4.50": "pillow", "1.2.840.10008.1.2.4.80": "pyjpegls", "1.2.840.10008.1.2.4.81": "pyjpegls",
@@ -79,7 +80,7 @@ class Header:
         try:  # asked for every frame, and decoded already: no need to silence warnings
             value = self.data.get(keyword)
             return "" if value is None else str(value).strip()
-        except _BROKEN:
+        except broken():
             return ""
 
     def numbers(self, keyword: str, of: Dataset | None = None) -> tuple[float, ...] | None:
@@ -89,7 +90,7 @@ class Header:
             if value is None or value == "":
                 return None
             found = tuple(float(one) for one in (value if hasattr(value, "__iter__") and not isinstance(value, str) else [value]))
-        except _BROKEN:
+        except broken():
             return None
         return found if found and np.isfinite(found).all() else None
 
@@ -124,6 +125,14 @@ def need_imaging() -> None:
         raise ExtraError("Images need the imaging extra", found=f"no {', '.join(lacking)}", do="run `pip install 'consilium[imaging]'`")
 
 
+@cache
+def broken() -> tuple[type[Exception], ...]:
+    """Every exception by which a file that is not well formed shows itself."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (*_BROKEN, BytesLengthException, InvalidDicomError)
+
+
 @contextmanager
 def worded(name: str) -> Iterator[None]:
     """Within it, what a library says of a broken file becomes one sentence, and its warnings, which quote values, nothing."""
@@ -135,9 +144,9 @@ def worded(name: str) -> Iterator[None]:
             raise
         except RecursionError:
             raise FormatError("The DICOM file is nested too deeply", where=name) from None
-        except _BROKEN as broken:
+        except broken() as found:
             raise FormatError(
-                "The DICOM file cannot be read", where=name, found=type(broken).__name__, do="copy or export it again"
+                "The DICOM file cannot be read", where=name, found=type(found).__name__, do="copy or export it again"
             ) from None
 
 
@@ -191,8 +200,8 @@ def read_header(path: Path) -> Header:
         if not stated:
             implicit, _ = data.original_encoding
             stated = "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
-        for one in data:  # decoded now, while the file is open
-            one.value  # noqa: B018
+        for _ in (one.value for one in data):  # decoded now, while the file is open
+            pass
         header = Header(path, data, syntax if syntax == _DEFLATED else stated, at if pixels else None, pixels)
     if not header.text("SOPInstanceUID") or not header.text("SOPClassUID"):
         raise FormatError("The DICOM file says not what it is", where=path.name, found="no SOPClassUID or SOPInstanceUID")
@@ -314,9 +323,10 @@ def _decoded_as(header: Header) -> str:
 
 
 def _encapsulated(header: Header) -> bool:
+    from pydicom.config import IGNORE
     from pydicom.uid import UID
 
-    uid = UID(header.syntax)
+    uid = UID(header.syntax, validation_mode=IGNORE)  # a warning would quote a value
     return bool(uid.is_transfer_syntax and uid.is_compressed and not uid.is_deflated)
 
 
@@ -422,6 +432,7 @@ def _by_itk(header: Header, wanted: list[int] | None) -> Iterator[NDArray[np.gen
 
 
 def _class_name(uid: str) -> str:
+    from pydicom.config import IGNORE
     from pydicom.uid import UID
 
-    return str(UID(uid).name)
+    return str(UID(uid, validation_mode=IGNORE).name)

@@ -43,7 +43,7 @@ class Region:
     mask: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        size = tuple(h - l for l, h in zip(self.low, self.high, strict=True))  # noqa: E741
+        size = tuple(end - start for start, end in zip(self.low, self.high, strict=True))
         if len(size) not in (2, 3) or min(size) < 1 or min(self.low) < 0:
             raise LawError("A region has at least one voxel, inside the image", found=(self.low, self.high))
         if self.mask is not None:
@@ -59,13 +59,13 @@ class Region:
     @property
     def slices(self) -> tuple[slice, ...]:
         """What cuts the box out of an array."""
-        return tuple(slice(l, h) for l, h in zip(self.low, self.high, strict=True))  # noqa: E741
+        return tuple(slice(start, end) for start, end in zip(self.low, self.high, strict=True))
 
     @property
     def centre(self) -> tuple[float, ...]:
         """Index of the middle: of the mask's voxels, or of the box."""
         if self.mask is None:
-            return tuple((l + h - 1) / 2 for l, h in zip(self.low, self.high, strict=True))  # noqa: E741
+            return tuple((start + end - 1) / 2 for start, end in zip(self.low, self.high, strict=True))
         return tuple(float(at.mean() + start) for at, start in zip(np.nonzero(self.mask), self.low, strict=True))
 
     def filled(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -90,7 +90,7 @@ class Region:
     def __str__(self) -> str:
         """For people, who count from 1."""
         names = ("slices", "rows", "columns")[-len(self.low) :]
-        return ", ".join(f"{n} {l + 1}-{h}" for n, l, h in zip(names, self.low, self.high, strict=True))  # noqa: E741
+        return ", ".join(f"{n} {start + 1}-{end}" for n, start, end in zip(names, self.low, self.high, strict=True))
 
 
 def of_mask(mask: NDArray[np.bool_]) -> Region | None:

@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 
 from consilium.imaging.network_residual import asked
 from consilium.imaging.network_unet import OUTPUTS, outlined
+from consilium.imaging.seated import Said, calibrated
 from consilium.imaging.specialist import model
-from consilium.imaging.task_picture import Said
 from consilium.imaging.texture import texture
 from consilium.imaging.traits import traits
-from consilium.models.calibration import Calibration
-from consilium.models.conformal import Sets
 from consilium.models.odds import probability_of
-from consilium.models.uncertainty import Intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +74,13 @@ def segment(folder: Path, images: NDArray[np.float32]) -> tuple[NDArray[np.float
 def weighed(folder: Path, told: NDArray[np.float64], measured: NDArray[np.float64]) -> Said:
     """The calibrated answer to the card's question, from the network's answers and the traits of its outlines."""
     _, meta = model(folder, ("X",), OUTPUTS)
-    score = Calibration(*meta["calibration"]).apply(Weighing.of_json(meta["weighing"])(told, measured))
-    low, high = Intervals.of_json(meta["intervals"]).at(score)
-    return Said(score, low, high, Sets.of_json(meta["sets"]).at(score))
+    return calibrated(Weighing.of_json(meta["weighing"])(told, measured), meta)
 
 
 def judged_by_traits(folder: Path, numbers: NDArray[np.float32]) -> Said:
     """The calibrated answer of boosted trees over `numbers_of`, shape (n, p)."""
     graph, meta = model(folder)
-    score = Calibration(*meta["calibration"]).apply(asked(graph, numbers)[:, 0])
-    low, high = Intervals.of_json(meta["intervals"]).at(score)
-    return Said(score, low, high, Sets.of_json(meta["sets"]).at(score))
+    return calibrated(asked(graph, numbers)[:, 0], meta)
 
 
 def numbers_of(images: NDArray[np.float32], masks: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float32]:

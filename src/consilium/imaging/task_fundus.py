@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,10 @@ from consilium.imaging.lesion_traits import DISC, lesion_traits
 from consilium.imaging.measure import measure
 from consilium.imaging.network_lesions import outlined
 from consilium.imaging.region import of_mask
+from consilium.imaging.seated import Said, Seated, calibrated, judged
 from consilium.imaging.segment import Weighing
-from consilium.imaging.specialist import FOLDER, ImageCard, cards, model
-from consilium.imaging.task_picture import Said
+from consilium.imaging.specialist import FOLDER, cards, model
 from consilium.imaging.volume import Volume
-from consilium.models.calibration import Calibration
-from consilium.models.conformal import Sets
-from consilium.models.uncertainty import Intervals
 
 NAME = "diabetic_retinopathy"
 REFERABLE, OEDEMA = "referable_retinopathy", "macular_oedema_risk"
@@ -31,61 +27,33 @@ ANSWERS = (*GRADES, "oedema_at_least_1")
 """What is answered: the grade is at least so much (International Clinical Diabetic Retinopathy scale), and there is a risk of oedema."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retinopathy:
-    """The task; see `consilium.imaging.finding.Task`."""
-
-    card: ImageCard
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """The card's."""
-        return self.card.version
-
-    @property
-    def title(self) -> Mapping[str, str]:
-        """The card's, in English and Chinese."""
-        return self.card.title
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """DICOM's words for images it takes."""
-        return self.card.modalities
+class Retinopathy(Seated):
+    """The task `diabetic_retinopathy`: lesions outlined and counted, and what they amount to."""
 
     def __call__(self, volume: Volume) -> Reading:
         """Outline, count and answer, or refuse in words."""
         try:
             seen = fundus(volume)
             if isinstance(seen, str):
-                return Reading(self.name, self.version, refused=seen, limits=self.card.limits)
+                return self.refused(seen)
             graph, meta = model(FOLDER / NAME)
             planes = outlined(graph, seen.planes, multiple=meta["multiple"])
         except ConsiliumError as broken:
-            return Reading(self.name, self.version, refused=str(broken), limits=self.card.limits)
+            return self.refused(str(broken))
         masks = [standing(plane, seen.field, kind, meta) for kind, plane in zip(meta["outlines"], planes, strict=True)]
         numbers = lesion_traits(planes, masks, seen.field, seen.scale, meta["outlines"])
         kinds = [_finding(kind, mask, seen, volume) for kind, mask in zip(meta["outlines"], masks, strict=True)]
         lesions = [finding for finding in kinds if finding is not None]
         counts = [f"{int(f.measurements[0].value)} {f.label.replace('_', ' ')}" for f in lesions if f.label != DISC]
         small = (f"the photograph was enlarged {seen.scale:.1f} times to the learned scale: small lesions cannot be seen in it",)
-        limits = (*self.card.limits, *(small if seen.scale > meta["most_scale"] else ()))
         answers = _answers(numbers, meta, "outlined: " + (", ".join(counts) or "no lesion"))
-        source = f"model {meta['graph'][:12]}; {'; '.join(self.card.sources)}"
-        return Reading(self.name, self.version, (*answers, *lesions), None, limits, source)
+        return self.reading((*answers, *lesions), small if seen.scale > meta["most_scale"] else ())
 
 
 def said(numbers: NDArray[np.float64], answer: str, meta: Mapping[str, Any]) -> Said:
     """What is said of traits (n, 30), calibrated, with interval and the answers (no, yes) that stand at 90 %."""
     held = meta["answers"][answer]
-    weighing = Weighing.of_json(held["weighing"])
-    score = Calibration(*held["calibration"]).apply(weighing(np.empty((len(numbers), 0)), numbers))
-    low, high = Intervals.of_json(held["intervals"]).at(score)
-    return Said(score, low, high, Sets.of_json(held["sets"]).at(score))
+    return calibrated(Weighing.of_json(held["weighing"])(np.empty((len(numbers), 0)), numbers), held)
 
 
 def grades(numbers: NDArray[np.float64], meta: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -100,13 +68,7 @@ def _answers(numbers: NDArray[np.float64], meta: Mapping[str, Any], outlined_wor
     words = "grades 0 to 4 at " + ", ".join(f"{p:.0%}" for p in each)
     found = []
     for label, answer, because in ((REFERABLE, "at_least_2", (outlined_words, words)), (OEDEMA, "oedema_at_least_1", (outlined_words,))):
-        one = said(numbers[None], answer, meta)
-        no, yes = one.stand[0].tolist()
-        decided = {(True, True): "undecided", (False, False): "unlike what was learned", (True, False): "no", (False, True): "yes"}[no, yes]
-        standing_as = "finding" if decided == "yes" else "candidate"
-        p, low, high = (float(part[0]) for part in (one.probability, one.low, one.high))
-        reasons = (*because, f"at 90 % confidence the answer is: {decided}")
-        found.append(Finding(label, standing_as, probability=p, low=low, high=high, because=reasons))
+        found.append(judged(label, None, (), said(numbers[None], answer, meta), because=because))
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from consilium.imaging.finding import Finding, Measurement, Reading
 from consilium.imaging.measure import measure
 from consilium.imaging.network_unet import OUTPUTS
 from consilium.imaging.region import Region, of_mask
+from consilium.imaging.seated import Said, Seated, judged
 from consilium.imaging.segment import judged_by_traits, measured, numbers_of, segment, weighed
-from consilium.imaging.specialist import FOLDER, ImageCard, cards, model
+from consilium.imaging.specialist import FOLDER, cards, model
 from consilium.imaging.task_lungs import candidates, outlined
-from consilium.imaging.task_picture import Said, prepared
+from consilium.imaging.task_picture import prepared
 from consilium.imaging.traits import grown, largest
 from consilium.imaging.volume import HOUNSFIELD, Volume
 from consilium.knowledge.nodules import follow_up
@@ -26,46 +27,15 @@ from consilium.knowledge.nodules import follow_up
 CROP, SEEN = 128, 64
 """Pixels around a nodule whose darkest and brightest become 0 and 1, as in the training set, and the middle that the network sees."""
 NODULES = 10
-_DIGEST = 12
 
 
-@dataclass(frozen=True)
-class Outline:
+class Outline(Seated):
     """What the tasks of this file share."""
-
-    card: ImageCard
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """The card's."""
-        return self.card.version
-
-    @property
-    def title(self) -> Mapping[str, str]:
-        """The card's, in English and Chinese."""
-        return self.card.title
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """DICOM's words for images it takes."""
-        return self.card.modalities
 
     @property
     def meta(self) -> Mapping[str, Any]:
         """What was sealed with the model."""
         return model(FOLDER / self.name, ("X",), OUTPUTS if self.card.learner == "unet" else ("log_odds",))[1]
-
-    def _reading(self, findings: tuple[Finding, ...], more: tuple[str, ...] = ()) -> Reading:
-        source = f"model {str(self.meta['graph'])[:_DIGEST]}; {'; '.join(self.card.sources)}"
-        return Reading(self.name, self.version, findings, None, (*self.card.limits, *more), source)
-
-    def _refused(self, why: str) -> Reading:
-        return Reading(self.name, self.version, refused=why, limits=self.card.limits)
 
 
 class BreastUltrasound(Outline):
@@ -76,18 +46,18 @@ class BreastUltrasound(Outline):
         try:
             image = prepared(volume, self.card.image)
             if isinstance(image, str):
-                return self._refused(image)
+                return self.refused(image)
             probability, told = segment(FOLDER / self.name, image[None])
             threshold = float(self.meta["threshold"])
             found = [one for one in places(probability[0]) if one.score >= threshold]
             more = self.card.more
             cap = f"at most {more['false_positives_per_image']:g} false places per image, with {more['confidence']:.0%} confidence"
             if not found:
-                return self._reading((), (f"No place reaches the threshold of {threshold:.2f} ({cap}); a mass can still be there.",))
+                return self.reading((), (f"No place reaches the threshold of {threshold:.2f} ({cap}); a mass can still be there.",))
             said = weighed(FOLDER / self.name, told, measured(image, found[0].mask[None], np.ones(1)))
-            return self._reading(tuple(self._found(volume, found, said)), (f"Places are shown from a score of {threshold:.2f}: {cap}.",))
+            return self.reading(tuple(self._found(volume, found, said)), (f"Places are shown from a score of {threshold:.2f}: {cap}.",))
         except ConsiliumError as broken:
-            return self._refused(str(broken))
+            return self.refused(str(broken))
 
     def _found(self, volume: Volume, found: list[Place], said: Said) -> list[Finding]:
         regions = [of_mask(stretched(one.mask, volume.shape)) for one in found]
@@ -105,15 +75,15 @@ class LungNodule(Outline):
     def __call__(self, volume: Volume) -> Reading:
         """Look at one picture of a nodule, or at a CT."""
         if volume.spacing is None:
-            return self._refused("it needs the spacing in millimetres: the size of a nodule decides")
+            return self.refused("it needs the spacing in millimetres: the size of a nodule decides")
         if volume.colour or abs(volume.spacing[-1] - volume.spacing[-2]) > 0.01 * volume.spacing[-1]:
-            return self._refused("it needs a grey image with square pixels")
+            return self.refused("it needs a grey image with square pixels")
         if min(volume.shape[-2:]) < SEEN:
-            return self._refused(f"it needs {SEEN} x {SEEN} pixels around a nodule; this has {volume.shape[-2]} x {volume.shape[-1]}")
+            return self.refused(f"it needs {SEEN} x {SEEN} pixels around a nodule; this has {volume.shape[-2]} x {volume.shape[-1]}")
         try:
             return self._one(volume) if len(volume.shape) == 2 else self._stack(volume)
         except ConsiliumError as broken:
-            return self._refused(str(broken))
+            return self.refused(str(broken))
 
     def _one(self, volume: Volume) -> Reading:
         middle = (volume.shape[0] // 2, volume.shape[1] // 2)
@@ -121,8 +91,8 @@ class LungNodule(Outline):
         mask, told = self._outlined(image, (SEEN // 2, SEEN // 2))
         region = of_mask(whole(mask, corner, volume.shape))
         if region is None:
-            return self._reading((), ("Nothing was outlined in the middle of the picture, where the nodule is expected.",))
-        return self._reading(self._judged(volume, region, image, mask, told))
+            return self.reading((), ("Nothing was outlined in the middle of the picture, where the nodule is expected.",))
+        return self.reading(self._judged(volume, region, image, mask, told))
 
     def _outlined(self, image: NDArray[np.float32], at: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64] | None]:
         """The mask of the place at a pixel, and what the network answered, where one is seated."""
@@ -133,10 +103,10 @@ class LungNodule(Outline):
 
     def _stack(self, volume: Volume) -> Reading:
         if volume.unit != HOUNSFIELD or not volume.frame:
-            return self._refused("a stack must be a CT in Hounsfield units whose directions refer to the patient")
+            return self.refused("a stack must be a CT in Hounsfield units whose directions refer to the patient")
         lungs = outlined(volume)
         if not lungs:
-            return self._refused("no lung was found in which to look for candidates")
+            return self.refused("no lung was found in which to look for candidates")
         asked, left = candidates(volume, np.logical_or.reduce(list(lungs.values())))
         findings: list[Finding] = []
         for region, _ in asked[:NODULES]:
@@ -157,7 +127,7 @@ class LungNodule(Outline):
         more = ["Candidates are those of the task `lungs`, vessels among them; each is judged as if it were a nodule."]
         more += [f"{left} more candidates were not judged."] if left else []
         more += ["Slices are missing: what lies in them is not seen."] if volume.places is not None else []
-        return self._reading(tuple(kept), tuple(more))
+        return self.reading(tuple(kept), tuple(more))
 
     def _judged(
         self, volume: Volume, region: Region, image: NDArray[np.float32], mask: NDArray[np.bool_], told: NDArray[np.float64] | None
@@ -170,17 +140,8 @@ class LungNodule(Outline):
             said = weighed(FOLDER / self.name, told, measured(image[None], mask[None], step))
         sizes = measure(region, volume)
         mean = mean_diameter(sizes)
-        found = judged(self.card.label, region, (mean, *sizes), said)
-        return (replace(found, standing="candidate", because=(*found.because, *advised(mean))),)
-
-
-def judged(label: str, region: Region | None, sizes: tuple[Measurement, ...], said: Said) -> Finding:
-    """A finding with its calibrated probability, and what a conformal set at 90 % says."""
-    no, yes = said.stand[0].tolist()
-    decided = {(True, True): "undecided", (False, False): "unlike what was learned", (True, False): "no", (False, True): "yes"}[no, yes]
-    odds, low, high = (float(one[0]) for one in (said.probability, said.low, said.high))
-    standing = "finding" if decided == "yes" else "candidate"
-    return Finding(label, standing, region, sizes, odds, low, high, (f"at 90 % confidence the answer is: {decided}",))
+        found = judged(self.card.label, region, (mean, *sizes), said, because=advised(mean, self.card.more["mass_above_mm"]))
+        return (replace(found, standing="candidate"),)
 
 
 def mean_diameter(sizes: tuple[Measurement, ...]) -> Measurement:
@@ -190,8 +151,12 @@ def mean_diameter(sizes: tuple[Measurement, ...]) -> Measurement:
     return Measurement("mean_diameter", value, "mm", low, high)
 
 
-def advised(mean: Measurement) -> tuple[str, ...]:
-    """What the guidelines say of a solid nodule of this size, one line for each row."""
+def advised(mean: Measurement, mass_above: float) -> tuple[str, ...]:
+    """What the guidelines say of a solid nodule of this size, one line for each row; no row of what is too large (in mm) for a nodule."""
+    if mean.value > mass_above:
+        return (
+            f"larger than {mass_above:g} mm: a mass and no nodule (Hansell 2008), of which rows for the follow-up of nodules say nothing",
+        )
     found = [(f"Fleischner 2017, solid, single, {row.risk} risk", row.advice) for row in follow_up("fleischner", round(mean.value))]
     found += [
         (f"Lung-RADS v2022 {row.category}, solid, first screening", row.advice) for row in follow_up("lung_rads", round(mean.value, 1))

@@ -3,93 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from consilium.core.errors import ConsiliumError
-from consilium.imaging.finding import Finding, Reading
+from consilium.imaging.finding import Reading
 from consilium.imaging.network_residual import asked
-from consilium.imaging.specialist import FOLDER, ImageCard, cards, model
+from consilium.imaging.seated import Said, Seated, calibrated, judged
+from consilium.imaging.specialist import FOLDER, cards, model
 from consilium.imaging.texture import texture
 from consilium.imaging.volume import Volume
-from consilium.models.calibration import Calibration
-from consilium.models.conformal import Sets
-from consilium.models.odds import probability_of
-from consilium.models.uncertainty import Intervals
 
 FIELDS = 7
 """Into how many fields, down and across, a picture is cut to see which of them an answer rests on."""
-ONLY_WHEN_ASKED = "only when asked"
 _WHITE = 255.0
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Calibrated log-odds of images (n,), with interval and the answers (no, yes) that stand at 90 %."""
-
-    log_odds: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    stand: NDArray[np.bool_]
-
-    @property
-    def probability(self) -> NDArray[np.float64]:
-        """Calibrated probability (n,)."""
-        return probability_of(self.log_odds)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The task of a folder whose card says `residual` or `texture`; see `consilium.imaging.finding.Task`."""
-
-    card: ImageCard
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """The card's."""
-        return self.card.version
-
-    @property
-    def title(self) -> Mapping[str, str]:
-        """The card's, in English and Chinese."""
-        return self.card.title
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """DICOM's words for images it takes; a yardstick gives none that an image can have, so that it answers only when asked by name."""
-        return (ONLY_WHEN_ASKED,) if self.card.more.get("only_when_asked") else self.card.modalities
+class Picture(Seated):
+    """The task of a folder whose card says `residual` or `texture`."""
 
     def __call__(self, volume: Volume) -> Reading:
         """Answer for one picture, or refuse in words."""
         try:
             image = prepared(volume, self.card.image)
             if isinstance(image, str):
-                return self._refused(image)
+                return self.refused(image)
             said = self.said(image[None])
             places = self.resting_on(image)
         except ConsiliumError as broken:
-            return self._refused(str(broken))
-        no, yes = said.stand[0].tolist()
-        decided = {(True, True): "undecided", (False, False): "unlike what was learned", (True, False): "no", (False, True): "yes"}[no, yes]
-        because = (f"at 90 % confidence the answer is: {decided}", *places)
-        odds, low, high = (float(one[0]) for one in (said.probability, said.low, said.high))
-        standing = "finding" if decided == "yes" else "candidate"
-        found = Finding(self.card.label, standing, None, (), odds, low, high, because)
-        digest = str(self.meta["graph"])[:12]
-        return Reading(self.name, self.version, (found,), None, self.card.limits, f"model {digest}; {'; '.join(self.card.sources)}")
-
-    @property
-    def meta(self) -> Mapping[str, Any]:
-        """What was sealed with the model."""
-        return model(FOLDER / self.name)[1]
+            return self.refused(str(broken))
+        return self.reading((judged(self.card.label, None, (), said, because=places),))
 
     def raw(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds (n, answers) as the model gives them, of images (n, channels, rows, columns) in [0, 1]."""
@@ -98,10 +42,7 @@ class Picture:
 
     def said(self, images: NDArray[np.float32]) -> Said:
         """The answer to the card's question for images (n, channels, rows, columns) in [0, 1]."""
-        meta = self.meta
-        score = Calibration(*meta["calibration"]).apply(self.raw(images)[:, meta["answer"]])
-        low, high = Intervals.of_json(meta["intervals"]).at(score)
-        return Said(score, low, high, Sets.of_json(meta["sets"]).at(score))
+        return calibrated(self.raw(images)[:, self.meta["answer"]], self.meta)
 
     def influence(self, image: NDArray[np.float32]) -> NDArray[np.float64]:
         """By how much the log-odds fall when a field is set to its mean, (7, 7), for an image (channels, rows, columns)."""
@@ -126,9 +67,6 @@ class Picture:
                 where = f"field {int(row) + 1} of {FIELDS} from the top, {int(column) + 1} of {FIELDS} from the left"
                 words.append(f"most {side} it: {where} ({moved[row, column]:+.2f} log-odds)")
         return tuple(words)
-
-    def _refused(self, why: str) -> Reading:
-        return Reading(self.name, self.version, refused=why, limits=self.card.limits)
 
 
 def prepared(volume: Volume, image: Mapping[str, int]) -> NDArray[np.float32] | str:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from consilium.core.report import Development, Estimate, LearnerResult, Report
 from consilium.imaging.network_residual import exported
+from consilium.imaging.seated import Said
 from consilium.imaging.specialist import FORM, ImageCard
-from consilium.imaging.task_picture import Said
 from consilium.imaging.texture import texture
 from consilium.imaging.train_residual import Recipe, train
 from consilium.models.boosting import Boosting
