@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from consilium.imaging.descend import Recipe
 from consilium.imaging.research import ImageSet, fingerprint, read_medmnist
 from consilium.imaging.specialist import FOLDER, ImageCard, read_card
 from consilium.imaging.task_picture import Picture
 from consilium.imaging.train_picture import compare, proven, seal_picture
-from consilium.imaging.train_residual import Recipe, folds
+from consilium.imaging.train_residual import folds
 from consilium.validation.page import page
 from consilium.validation.report_file import write_report
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from consilium.imaging.descend import Recipe
 from consilium.imaging.detect import places
 from consilium.imaging.network_unet import OUTPUTS
 from consilium.imaging.research import ImageSet, fingerprint, read_breast_ultrasound, read_lidc
@@ -26,7 +27,7 @@ from consilium.imaging.segment import judged_by_traits, measured, numbers_of, se
 from consilium.imaging.specialist import FOLDER, ImageCard, model, read_card
 from consilium.imaging.train_outline import development, seal_outline, seal_traits, threshold_of, weigh
 from consilium.imaging.train_picture import proven
-from consilium.imaging.train_residual import Recipe, folds
+from consilium.imaging.train_residual import folds
 from consilium.imaging.train_unet import Outlined, dice, train_unet
 from consilium.imaging.traits import grown, largest
 from consilium.record import drawn

@@ -6,12 +6,13 @@ import pytest
 from consilium.core.errors import ModelError
 from consilium.imaging import seated as task_seated
 from consilium.imaging import specialist, task_picture
+from consilium.imaging.descend import Recipe
 from consilium.imaging.network_residual import asked, exported, network
 from consilium.imaging.network_unet import exported_unet, outlined, unet
 from consilium.imaging.specialist import read_card
 from consilium.imaging.task_picture import Picture, prepared
 from consilium.imaging.train_picture import compare, proven, seal_picture
-from consilium.imaging.train_residual import Recipe, folds, told, train
+from consilium.imaging.train_residual import folds, told, train
 from consilium.imaging.train_unet import dice, train_unet
 from consilium.imaging.volume import Volume
 from consilium.models.odds import probability_of
@@ -202,7 +203,6 @@ def test_a_unet_outlines_and_answers(pictures):
     graph = session(exported_unet(found.members, (1, 16, 16)).SerializeToString(), {"mask", "log_odds"})
     wide, said = outlined(graph, np.zeros((1, 1, 24, 32), np.float32))
     assert wide.shape == (1, 1, 24, 32) and said.shape == (1, 1), "another size than the one it was exported with"
-    net = unet(1, 1, width=8).eval()
-    assert np.isfinite(
-        probability_of(outlined(session(exported_unet([net], (1, 16, 16)).SerializeToString(), {"mask", "log_odds"}), x[:2])[1])
-    ).all()
+    net = unet(1, 1, width=8, fold=2).eval()  # four pixels are read as one, and answered for each
+    masks, said = outlined(session(exported_unet([net], (1, 16, 16)).SerializeToString(), {"mask", "log_odds"}), x[:2])
+    assert masks.shape == (2, 1, 16, 16) and np.isfinite(probability_of(said)).all()

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from consilium.imaging import specialist, task_outline
+from consilium.imaging.descend import Recipe
 from consilium.imaging.finding import Measurement
 from consilium.imaging.segment import numbers_of
 from consilium.imaging.specialist import FOLDER, read_card
 from consilium.imaging.task_outline import BreastUltrasound, LungNodule, advised, cropped, whole
 from consilium.imaging.train_outline import development, one_each, seal_outline, seal_traits, threshold_of, weigh
-from consilium.imaging.train_residual import Recipe
 from consilium.imaging.train_unet import train_unet
 from consilium.imaging.traits import NAMES, grown, largest, traits
 from consilium.imaging.volume import HOUNSFIELD, Volume, placed

@@ -7,25 +7,18 @@ images inside the graph, so that serving needs onnxruntime and nothing else.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.core.errors import ModelError
-from consilium.models.odds import probability_of
-from consilium.models.sealed import session
+from consilium.imaging.convert import converted
+from consilium.imaging.mirror import axes_of
 
 if TYPE_CHECKING:
     import onnx
     import torch
-
-OPSET = 17
-EQUAL = 2e-3
-"""How far the exported graph's probabilities may lie from torch's, what rounding its weights does included."""
-LARGE = 1024
 
 
 def network(channels: int, answers: int, *, width: int = 32, stages: int = 3, beside: int = 0, drop: float = 0.2) -> torch.nn.Module:
@@ -95,11 +88,8 @@ def exported(members: Sequence[torch.nn.Module], image: tuple[int, int, int], *,
     ModelError
         When the graph answers differently.
     """
-    import onnx
     import torch
     from torch import nn
-
-    axes = [(), *(((3,),) if "h" in mirrors else ()), *(((2,), (2, 3)) if "v" in mirrors else ())]
 
     class Mean(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -107,76 +97,15 @@ def exported(members: Sequence[torch.nn.Module], image: tuple[int, int, int], *,
             self.members = nn.ModuleList(members)
 
         def forward(self, x: torch.Tensor, z: torch.Tensor | None = None) -> torch.Tensor:
-            views = [torch.flip(x, axis) if axis else x for axis in axes]
+            views = [torch.flip(x, axes) if axes else x for axes in axes_of(mirrors)]
             told = [member(view, z) if z is not None else member(view) for member in self.members for view in views]
             return torch.stack(told).mean(0)
 
-    mean = Mean().float().eval()
     draw = np.random.default_rng(0)
-    x = torch.from_numpy(draw.random((3, *image), dtype=np.float32))
-    given = (x, torch.from_numpy(draw.normal(size=(3, beside)).astype(np.float32))) if beside else (x,)
-    names = ["X", "Z"][: len(given)]
-    file = io.BytesIO()
-    with torch.no_grad():
-        expected = mean(*given).numpy()
-        torch.onnx.export(
-            mean,
-            given,
-            file,
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=names,
-            output_names=["log_odds"],
-            dynamic_axes={name: {0: "n"} for name in (*names, "log_odds")},
-        )
-    model = narrowed(onnx.load_model_from_string(file.getvalue()))
-    data = model.SerializeToString()
-    found = asked(session(data, {"log_odds"}, set(names)), *(one.numpy() for one in given))
-    apart = float(np.abs(probability_of(found) - probability_of(expected)).max())
-    if not apart < EQUAL:
-        raise ModelError("The exported network answers differently", found=apart, expected=f"less than {EQUAL}", do="report this")
-    return model
-
-
-def narrowed(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with its large weights kept in eight bits and a step for each filter: a quarter of the size, for ensembles of many weights.
-
-    What that changes is among what the comparison with torch allows.
-    """
-    from onnx import TensorProto, helper, numpy_helper
-
-    weights, wider = [], []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) <= LARGE:
-            weights.append(tensor)
-            continue
-        values, name = numpy_helper.to_array(tensor), tensor.name
-        step = np.maximum(np.abs(values).reshape(len(values), -1).max(1) / 127, np.finfo(np.float32).tiny).astype(np.float32)
-        kept = np.round(values / step.reshape(-1, *[1] * (values.ndim - 1))).astype(np.int8)
-        parts = {f"{name}_byte": kept, f"{name}_step": step, f"{name}_nought": np.zeros(len(step), np.int8)}
-        weights += [numpy_helper.from_array(part, key) for key, part in parts.items()]
-        wider.append(helper.make_node("DequantizeLinear", list(parts), [name], axis=0))
-    nodes = [*wider, *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(weights)
-    model.graph.node.extend(nodes)
-    return model
-
-
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with its large weights kept in half precision and cast when it is opened: half the size, computed as before."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and int(np.prod(tensor.dims)) > LARGE:
-            name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}_half"))
-            casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    return model
+    given = {"X": torch.from_numpy(draw.random((3, *image), dtype=np.float32))}
+    if beside:
+        given["Z"] = torch.from_numpy(draw.normal(size=(3, beside)).astype(np.float32))
+    return converted(Mean(), given, ["log_odds"], {name: {0: "n"} for name in (*given, "log_odds")}, bits=8)
 
 
 def asked(graph: Any, x: NDArray[np.float32], z: NDArray[np.float32] | None = None, *, batch: int = 64) -> NDArray[np.float64]:

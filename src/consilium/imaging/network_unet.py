@@ -7,17 +7,14 @@ Fischer & Brox 2015, doi:10.1007/978-3-319-24574-4_28.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.core.errors import ModelError
-from consilium.imaging.network_residual import EQUAL, OPSET, halved
-from consilium.models.odds import probability_of
-from consilium.models.sealed import session
+from consilium.imaging.convert import converted
+from consilium.imaging.mirror import axes_of
 
 if TYPE_CHECKING:
     import onnx
@@ -27,8 +24,8 @@ OUTPUTS = ("mask", "log_odds")
 MULTIPLE = 8
 
 
-def unet(channels: int, answers: int, *, width: int = 16, drop: float = 0.2) -> torch.nn.Module:
-    """A U-Net of four levels; `width` filters at the first, doubled at each."""
+def unet(channels: int, answers: int, *, width: int = 16, drop: float = 0.2, fold: int = 1) -> torch.nn.Module:
+    """A U-Net of four levels; `width` filters at the first, doubled at each; `fold` pixels, across and down, are read as one."""
     import torch
     from torch import nn
 
@@ -42,15 +39,16 @@ def unet(channels: int, answers: int, *, width: int = 16, drop: float = 0.2) -> 
         def __init__(self) -> None:
             super().__init__()
             wide = [width * 2**level for level in range(4)]
-            self.down = nn.ModuleList([twice(given, out) for given, out in zip([channels, *wide], wide, strict=False)])
+            self.fold, self.unfold = nn.PixelUnshuffle(fold), nn.PixelShuffle(fold)
+            self.down = nn.ModuleList([twice(given, out) for given, out in zip([channels * fold**2, *wide], wide, strict=False)])
             self.up = nn.ModuleList([twice(wide[level] + wide[level + 1], wide[level]) for level in (2, 1, 0)])
-            self.outline = nn.Conv2d(width, 1, 1)
+            self.outline = nn.Conv2d(width, fold**2, 1)
             self.drop = nn.Dropout(drop)
             self.last = nn.Linear(2 * wide[3] + width + 1, answers)
 
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             kept: list[torch.Tensor] = []
-            seen = 2 * x - 1
+            seen = self.fold(2 * x - 1)
             for level, block in enumerate(self.down):
                 seen = block(nn.functional.max_pool2d(seen, 2) if level else seen)
                 kept.append(seen)
@@ -59,12 +57,12 @@ def unet(channels: int, answers: int, *, width: int = 16, drop: float = 0.2) -> 
             for block in self.up:
                 seen = block(torch.cat((kept.pop(), nn.functional.interpolate(seen, scale_factor=2.0, mode="nearest")), 1))
             mask = self.outline(seen)
-            inside = torch.sigmoid(mask)
+            inside = torch.sigmoid(mask).mean(1, keepdim=True)
             area = inside.mean((2, 3))
             pooled = (seen * inside).mean((2, 3)) / (area + 1e-3)
             size = torch.log(area + 1e-3)
             told = self.last(self.drop(torch.cat((deep.mean((2, 3)), deep.amax((2, 3)), pooled, size), 1)))
-            return mask, told
+            return self.unfold(mask), told
 
     return UNet()
 
@@ -77,11 +75,8 @@ def exported_unet(members: Sequence[torch.nn.Module], image: tuple[int, int, int
     ModelError
         When the graph answers differently.
     """
-    import onnx
     import torch
     from torch import nn
-
-    axes = [(), *(((3,),) if "h" in mirrors else ()), *(((2,), (2, 3)) if "v" in mirrors else ())]
 
     class Mean(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -91,30 +86,15 @@ def exported_unet(members: Sequence[torch.nn.Module], image: tuple[int, int, int
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             masks, told = [], []
             for member in self.members:
-                for axis in axes:
-                    mask, answer = member(torch.flip(x, axis) if axis else x)
-                    masks.append(torch.flip(mask, axis) if axis else mask)
+                for axes in axes_of(mirrors):
+                    mask, answer = member(torch.flip(x, axes) if axes else x)
+                    masks.append(torch.flip(mask, axes) if axes else mask)
                     told.append(answer)
             return torch.stack(masks).mean(0), torch.stack(told).mean(0)
 
-    mean = Mean().float().eval()
-    with torch.no_grad():
-        for weight in mean.parameters():
-            weight.copy_(weight.half().float())
-        x = torch.from_numpy(np.random.default_rng(0).random((2, *image), dtype=np.float32))
-        expected = [one.numpy() for one in mean(x)]
-        file = io.BytesIO()
-        names = ("X", *OUTPUTS)
-        torch.onnx.export(
-            mean, (x,), file, dynamo=False, opset_version=OPSET, input_names=["X"], output_names=list(OUTPUTS),
-            dynamic_axes={name: {0: "n"} if name == "log_odds" else {0: "n", 2: "rows", 3: "columns"} for name in names},
-        )  # fmt: skip
-    model = halved(onnx.load_model_from_string(file.getvalue()))
-    found = outlined(session(model.SerializeToString(), set(OUTPUTS)), x.numpy())
-    apart = max(float(np.abs(probability_of(found[k]) - probability_of(expected[k])).max()) for k in (0, 1))
-    if not apart < EQUAL:
-        raise ModelError("The exported network answers differently", found=apart, expected=f"less than {EQUAL}", do="report this")
-    return model
+    given = {"X": torch.from_numpy(np.random.default_rng(0).random((2, *image), dtype=np.float32))}
+    free = {name: {0: "n"} if name == "log_odds" else {0: "n", 2: "rows", 3: "columns"} for name in ("X", *OUTPUTS)}
+    return converted(Mean(), given, OUTPUTS, free, bits=16)
 
 
 def outlined(graph: Any, x: NDArray[np.float32], *, batch: int = 32) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilium.core.report import Development, Estimate, LearnerResult, Report
+from consilium.imaging.descend import Recipe
 from consilium.imaging.network_residual import exported
 from consilium.imaging.seated import Said
 from consilium.imaging.specialist import FORM, ImageCard
 from consilium.imaging.texture import texture
-from consilium.imaging.train_residual import Recipe, train
+from consilium.imaging.train_residual import train
 from consilium.models.boosting import Boosting
 from consilium.models.calibration import fit_calibration
 from consilium.models.conformal import fit_sets
