@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import subprocess
@@ -16,7 +17,9 @@ from typing import Any
 import pytest
 
 from consilium.council import consult
+from consilium.genomics.clinvar import build_clinvar
 from consilium.intake import ingest
+from consilium.intake.genomes import GenomeOrder
 from consilium.knowledge import shelf
 from consilium.sources import fhir
 
@@ -159,7 +162,7 @@ def test_the_script_makes_the_same_bytes_again(tmp_path: Path) -> None:
 
 def test_the_genomes_are_what_their_script_writes_and_tell_their_stories(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-B", str(WARD / "make_genomes.py"), str(tmp_path / "genomes")], check=True)
-    for name in ("ward.vcf", "samples.csv"):
+    for name in ("ward.vcf", "samples.csv", "clinvar-2016-09-10.vcf"):
         assert (tmp_path / "genomes" / name).read_bytes() == (WARD / "genomes" / name).read_bytes(), f"{name} is not what the script writes"
     record = ingest([WARD / "*.json", WARD / "genomes"], tmp_path / "record")
     told = {
@@ -176,6 +179,40 @@ def test_the_genomes_are_what_their_script_writes_and_tell_their_stories(tmp_pat
     assert genes["amara-okafor"]["DPYD"].phenotype == "Intermediate Metabolizer"
     assert genes["mateo-quispe"]["G6PD"].phenotype == "Deficient"
     assert len(genes["robin-vale"]["CYP2C19"].distribution) > 1
+
+
+def test_one_inherited_variant_is_said_with_its_evidence_and_age_and_to_nobody_else(tmp_path: Path) -> None:
+    lookup = build_clinvar(WARD / "genomes" / "clinvar-2016-09-10.vcf", tmp_path / "lookup").folder
+    record = ingest([WARD / "*.json", WARD / "genomes"], tmp_path / "record", genome=GenomeOrder(clinvar=lookup))
+    heard = {who: consult(record.patient(who)) for who, _ in record.patients()}
+    assert {who for who, one in heard.items() if one.variants} == {"amara-okafor"}
+    (found,) = heard["amara-okafor"].variants
+    assert (found.genes, found.identifier, found.classification, found.zygosity, found.secondary, found.stars) == (
+        ("BRCA1",),
+        "54758",
+        "pathogenic",
+        "heterozygous",
+        "report",
+        2,
+    )
+    assert [c.code for c in found.criteria] == ["PVS1"] and "frequency" in found.lacking
+    (advice,) = (a for a in heard["amara-okafor"].advice if "BRCA1" in a.summary)
+    assert "2016-09-10" in advice.detail and advice.source
+    assert not any("BRCA1" in a.summary for a in heard["saoirse-brennan"].advice)  # a benign one is counted, and asks for nothing
+
+
+def test_the_records_of_clinvar_say_what_clinvar_said(unzipped) -> None:
+    with gzip.open(unzipped("clinvar") / "clinvar_2016-09-10.b37.vcf.gz", "rt") as lines:
+        brca = [line.split("\t") for line in lines if line.startswith("17\t") and "SYMBOL=BRCA1;" in line]
+    told = {(int(row[1]) + 1847983, row[3], row[4]): row[7] for row in brca}
+    records = [line.split("\t") for line in (WARD / "genomes" / "clinvar-2016-09-10.vcf").read_text().splitlines() if line[0] != "#"]
+    assert len(records) == 5
+    for _, place, number, ref, alt, _, _, info in records:
+        said = told[int(place), ref, alt]
+        own = dict(part.split("=") for part in info.split(";"))
+        assert f"MEASURESET_ID={number};" in said and f"CLINICAL_SIGNIFICANCE={own['CLNSIG']};" in said
+        assert f"REVIEW_STATUS={own['CLNREVSTAT'].replace(',_', '..')};" in said
+        assert all(name.replace(",_", "..") in said for name in own["CLNDN"].split("|"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

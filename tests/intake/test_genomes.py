@@ -9,7 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from consilium.core.errors import ConsiliumError, InputError
+from consilium.core.errors import ConsiliumError, InputError, NotFoundError
+from consilium.council.chart import chart
+from consilium.genomics.clinvar import ABOUT, build_clinvar
 from consilium.intake import ingest, latest
 from consilium.intake.genomes import GenomeOrder, read, recognises
 from consilium.knowledge import shelf
@@ -111,17 +113,23 @@ def test_a_genome_without_an_order_is_refused_in_words(file: Path, tmp_path: Pat
         ingest(file, tmp_path / "record")
 
 
-def test_a_lookup_finds_variants_that_a_consultation_then_holds(tmp_path: Path) -> None:
-    from consilium.council.chart import chart
-    from consilium.genomics.clinvar import build_clinvar
-
+@pytest.fixture
+def looked(tmp_path: Path) -> Path:
+    """A VCF whose sample carries a pathogenic variant, and beside it a lookup that says so."""
     fields = "".join(f'##INFO=<ID={name},Number=.,Type=String,Description="a">\n' for name in ("CLNSIG", "CLNREVSTAT", "GENEINFO", "CLNDN"))
     head = "##fileformat=VCFv4.2\n##fileDate=2026-01-03\n##reference=GRCh38\n"
     columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
     told = "CLNSIG=Pathogenic;CLNREVSTAT=reviewed_by_expert_panel;GENEINFO=BRCA1:672;CLNDN=Breast-ovarian_cancer"
     (tmp_path / "clinvar.vcf").write_text(f"{head}{fields}{columns}\n17\t43124027\t17662\tACT\tA\t.\t.\t{told}\n")
     build_clinvar(tmp_path / "clinvar.vcf", tmp_path / "lookup")
-    (tmp_path / "a.vcf").write_text(f"{head}{columns}\tFORMAT\tp\n17\t43124027\t.\tACT\tA\t.\tPASS\t.\tGT\t0/1\n")
+    (tmp_path / "genomes").mkdir()
+    for path in (tmp_path / "a.vcf", tmp_path / "genomes" / "a.vcf"):
+        path.write_text(f"{head}{columns}\tFORMAT\tp\n17\t43124027\t.\tACT\tA\t.\tPASS\t.\tGT\t0/1\n")
+    (tmp_path / "genomes" / "samples.csv").write_text("file,sample,patient,result_time\na.vcf,p,amara,2026-01-10\n")
+    return tmp_path
+
+
+def test_a_lookup_finds_variants_that_a_consultation_then_holds(looked: Path, tmp_path: Path) -> None:
     order = GenomeOrder("amara", "2026-01-10", clinvar=tmp_path / "lookup")
     (batch,) = read(tmp_path / "a.vcf", order)
     assert batch.rows == batch.read == len(pharmacogenes()) + 2
@@ -134,3 +142,27 @@ def test_a_lookup_finds_variants_that_a_consultation_then_holds(tmp_path: Path) 
         "report",
         "17662",
     )
+
+
+def test_a_folder_of_genomes_is_looked_up_by_an_order_without_a_patient(looked: Path, tmp_path: Path) -> None:
+    order = GenomeOrder(clinvar=looked / "lookup")
+    for already in (0, 1):
+        record = ingest(looked / "genomes", tmp_path / "record", genome=order)
+        assert latest(record).already == already
+    (held,) = chart(record.patient("amara"), shelf()).variants
+    assert held.secondary == "report"
+    about = looked / "lookup" / ABOUT
+    about.write_text(about.read_text().replace("2026-01-03", "2026-02-03"))  # newer data at the same place are looked into again
+    assert latest(ingest(looked / "genomes", tmp_path / "record", genome=order)).already == 0
+
+
+def test_a_lookup_that_is_not_there_or_fits_nothing_is_refused_before_anything_is_read(looked: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="consilium clinvar"):
+        ingest(looked / "genomes", tmp_path / "record", genome=GenomeOrder(clinvar=looked / "none"))
+    (looked / "notes.ndjson").write_text("")
+    with pytest.raises(InputError, match="no genome to read with it"):
+        ingest(looked / "notes.ndjson", tmp_path / "record", genome=GenomeOrder(clinvar=looked / "lookup"))
+    with pytest.raises(InputError, match="--patient"):
+        ingest(looked / "a.vcf", tmp_path / "record", genome=GenomeOrder(clinvar=looked / "lookup"))
+    with pytest.raises(InputError, match="one VCF at a time"):
+        ingest(looked / "genomes", tmp_path / "record", genome=GenomeOrder("amara", "2026-01-03"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -163,6 +164,7 @@ def ingest(
 
     Example: `consilium ingest exports/ --record ward`, or `consilium ingest mimic-iv-demo/ --record icu --mapping mimic_iv`, or
     `consilium ingest amara.vcf.gz --record ward --patient amara-okafor --result-time 2025-11-03`, or
+    `consilium ingest genomes/ --record ward --clinvar clinvar-grch38` (a folder with a samples.csv), or
     `consilium ingest ct-folder/ --record ward --task lungs`
     """
     from consilium.cli.show import ingested, reading
@@ -753,10 +755,13 @@ def demo(
     Example: `consilium demo --record ward-record --serve`
     """
     from consilium.cli.show import ingested, reading, rounds
+    from consilium.genomics.clinvar import build_clinvar
+    from consilium.intake.genomes import GenomeOrder
 
-    with reading(err) as progress:
+    with reading(err) as progress, TemporaryDirectory() as aside:
         ward = verbs.example_ward()
-        made = verbs.ingest([ward / "*.json", ward / "genomes"], record, progress=progress)
+        lookup = build_clinvar(ward / "genomes" / "clinvar-2016-09-10.vcf", Path(aside) / "lookup").folder
+        made = verbs.ingest([ward / "*.json", ward / "genomes"], record, genome=GenomeOrder(clinvar=lookup), progress=progress)
     ingested(out, made)
     rounds(out, made)
     if and_serve:

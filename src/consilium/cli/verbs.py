@@ -75,7 +75,7 @@ def ingest(
     zone : str, optional
         Time zone of local times in HL7 v2, OMOP and DICOM.
     genome : GenomeOrder, optional
-        Whose sample a VCF is, and when its result was given.
+        Whose sample a VCF is, and when its result was given; of a folder of VCFs, what they are read beside.
     tasks : iterable of str
         What the imaging laboratory looks for in DICOM series; see `consilium image`.
     checkpoint : int, optional
@@ -672,16 +672,19 @@ def example_ward() -> Path:
 
 
 def genome_order(patient: str, result_time: str, *, outside: Iterable[str] = (), scoring: Iterable[Path] = (), **said: Any) -> GenomeOrder:
-    """Whose sample a VCF is, from the words of the command line.
+    """Whose sample a VCF is and what it is read beside, from the words of the command line.
+
+    Without a patient and a time it is an order for folders, whose `samples.csv` says both; it may hold scores, lookup and reference.
 
     Raises
     ------
     InputError
-        When the patient or the time is missing: neither is ever guessed.
+        When the patient or the time is missing, and something is said of one person: neither is ever guessed.
     """
     from consilium.intake.genomes import GenomeOrder
 
-    if not patient or not result_time:
+    of_one = any(said.get(name) for name in ("sample", "build", "absent_is_reference", "lone_x")) or tuple(outside)
+    if bool(patient) != bool(result_time) or (of_one and not patient):
         raise InputError(
             "A genome needs its patient and the time of its result", found=patient or result_time or "neither",
             do="give --patient and --result-time (a date, `file` for the date in the file's header, or `now`)",

@@ -61,7 +61,7 @@ def reader(
     """What reads a file, data set folder or database.
 
     A file is read by the source of its suffix (`.gz` and `.zst` aside), or by the table source when the user named it with a mapping.
-    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP, DICOM), `genome` for a VCF, `tasks` for images.
+    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP, DICOM), `genome` for VCFs, `tasks` for images.
 
     Raises
     ------
@@ -91,8 +91,8 @@ def reader(
 
 
 def is_genome(found: Found | Address) -> bool:
-    """Whether it is one VCF, which is read by an order."""
-    return isinstance(found, Found) and found.path.is_file() and _suffix(found) in genomes.SUFFIXES
+    """Whether it is a VCF, or a folder of VCFs with a `samples.csv`: what is read by an order."""
+    return isinstance(found, Found) and getattr(_reading(found, None), "GENOMES", False)
 
 
 def is_images(found: Found | Address) -> bool:

@@ -6,13 +6,14 @@ import csv
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from consilium.core import AS_SENT, Batch, Reject, Source
 from consilium.core.errors import FormatError, InputError
 from consilium.core.events import table
+from consilium.genomics.clinvar import ABOUT, ClinVar
 from consilium.genomics.reading import read_genome
 from consilium.genomics.results import laboratory, results
 from consilium.genomics.vcf import VariantFile
@@ -32,22 +33,23 @@ _YES = {"": False, "no": False, "yes": True}
 
 @dataclass(frozen=True, slots=True)
 class GenomeOrder:
-    """What must be said of a VCF before it can be part of somebody's record.
+    """What must be said of a VCF before it can be part of somebody's record, and what it is read beside.
 
     Parameters
     ----------
     patient : str
-        Whose sample it is.
+        Whose sample it is; empty for a folder of VCFs, whose `samples.csv` says it.
     result_time : str
-        When the result was given: an ISO date, an ISO time with its zone, `file` (the date in the file's own header), or `now`.
+        When the result was given: an ISO date, an ISO time with its zone, `file` (the date in the file's own header), or `now`; empty
+        for a folder.
     sample : str, optional
         Which one, where the file holds several.
     build, absent_is_reference, lone_x, outside, scoring, clinvar, reference
-        As `read_genome` takes them.
+        As `read_genome` takes them; the last three hold for every sample of a folder.
     """
 
-    patient: str
-    result_time: str
+    patient: str = ""
+    result_time: str = ""
     sample: str | None = None
     build: str = ""
     absent_is_reference: bool = False
@@ -58,10 +60,12 @@ class GenomeOrder:
     reference: Path | None = None
 
     def mark(self, checksum: str) -> str:
-        """A checksum of file and order: one file may hold the samples of several patients."""
-        files = (*self.scoring, *(p for p in (self.clinvar, self.reference) if p))
+        """A checksum of file and order: one file may hold the samples of several patients, and be looked up again in newer data."""
+        about = self.clinvar / ABOUT if self.clinvar else None
+        looked = about.read_text(encoding="utf-8", errors="replace") if about and about.is_file() else ""
+        files = (*self.scoring, *((self.reference,) if self.reference else ()))
         told = (checksum, self.patient, self.result_time, self.sample or "", self.build, str(self.absent_is_reference), str(self.lone_x),
-                *(f"{g}={d}" for g, d in sorted(self.outside.items())), *(str(p) for p in files))  # fmt: skip
+                *(f"{g}={d}" for g, d in sorted(self.outside.items())), *(str(p) for p in files), looked)  # fmt: skip
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
@@ -80,7 +84,7 @@ def about(path: str | Path) -> Source:
 
 
 def read(path: str | Path, order: GenomeOrder | None = None) -> Iterator[Batch]:
-    """Read a VCF by its order, or a folder of VCFs by its `samples.csv`.
+    """Read a VCF by its order, or a folder of VCFs by its `samples.csv` beside what the order names for all of them.
 
     Yields
     ------
@@ -91,11 +95,15 @@ def read(path: str | Path, order: GenomeOrder | None = None) -> Iterator[Batch]:
     ------
     InputError
         When nobody says whose sample it is or when the result was given; `FormatError` when it is no VCF.
+    NotFoundError
+        When the lookup that the order names is not there.
     """
     path = Path(path)
+    if order is not None and order.clinvar is not None:
+        ClinVar(order.clinvar)  # a lookup that is not there is said once, before anything is read
     if path.is_dir():
-        return _folder(path)
-    if order is None:
+        return _folder(path, order or GenomeOrder())
+    if order is None or not (order.patient.strip() or order.result_time):
         raise InputError(
             "Nothing says whose genome it is and when the result was given", where=path.name, found=_found(path),
             do=f"say it with --patient and --result-time, or put a {SAMPLES} ({', '.join(COLUMNS)}) beside the files and name the folder",
@@ -144,7 +152,7 @@ def _moments(path: Path, order: GenomeOrder) -> tuple[datetime, datetime]:
     return _EPOCH + timedelta(microseconds=start), _EPOCH + timedelta(microseconds=end)
 
 
-def _folder(folder: Path) -> Iterator[Batch]:
+def _folder(folder: Path, order: GenomeOrder) -> Iterator[Batch]:
     with (folder / SAMPLES).open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.DictReader(stream)
         unknown = set(reader.fieldnames or ()) - {*COLUMNS, *OPTIONAL}
@@ -153,7 +161,7 @@ def _folder(folder: Path) -> Iterator[Batch]:
         rows = list(reader)
     for number, row in enumerate(rows, start=2):
         try:
-            yield _one(_inside(folder, row["file"]), _order(row))
+            yield _one(_inside(folder, row["file"]), _order(row, order))
         except InputError as refusal:
             reason = refusal.what if refusal.found is None else f"{refusal.what} ({refusal.found})"
             yield Batch(
@@ -161,7 +169,7 @@ def _folder(folder: Path) -> Iterator[Batch]:
             )
 
 
-def _order(row: Mapping[str, str]) -> GenomeOrder:
+def _order(row: Mapping[str, str], common: GenomeOrder) -> GenomeOrder:
     if any(value is None for value in row.values()):
         raise FormatError("A row is too short", where=SAMPLES, found=row)
     flags = {}
@@ -169,9 +177,10 @@ def _order(row: Mapping[str, str]) -> GenomeOrder:
         if (said := row.get(name, "")) not in _YES:
             raise FormatError("Neither yes nor no", where=SAMPLES, found=said, expected="yes, no or empty")
         flags[name] = _YES[said]
-    return GenomeOrder(
-        row["patient"], row["result_time"], row["sample"] or None, row.get("build", ""), flags["absent_is_reference"], flags["one_x"]
-    )
+    return replace(
+        common, patient=row["patient"], result_time=row["result_time"], sample=row["sample"] or None, build=row.get("build", ""),
+        absent_is_reference=flags["absent_is_reference"], lone_x=flags["one_x"], outside={},
+    )  # fmt: skip
 
 
 def _inside(folder: Path, name: str | None) -> Path:

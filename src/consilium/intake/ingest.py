@@ -75,7 +75,8 @@ def ingest(
     zone : str, optional
         Time zone (`Europe/Zurich`) of local times in HL7 v2, OMOP and DICOM, where the material itself says none.
     genome : GenomeOrder, optional
-        Whose sample a VCF is, and when its result was given; for one VCF. (A folder of VCFs says it in its `samples.csv`.)
+        Whose sample a VCF is, and when its result was given; for one VCF. A folder of VCFs says that in its `samples.csv`, and takes
+        lookup, reference and scores from an order without a patient.
     tasks : tuple of Task
         What the imaging laboratory looks for in DICOM series among the files; none by default.
     progress : callable, optional
@@ -101,11 +102,8 @@ def ingest(
     """
     found, links = find([paths] if isinstance(paths, str | Path) else paths, is_dataset)
     plan = load(mapping) if isinstance(mapping, str | Path) else mapping
-    if genome is not None and sum(is_genome(one) for one in found) != 1:
-        raise InputError(
-            "A patient can be named for one VCF at a time", found=sum(is_genome(one) for one in found), expected=1,
-            do="name the folder of several VCFs, with a samples.csv in it",
-        )  # fmt: skip
+    if genome is not None:
+        _fits(genome, [one for one in found if isinstance(one, Found) and is_genome(one)])
     if checkpoint is not None and checkpoint < 1:
         raise InputError("A checkpoint comes after at least one event", found=checkpoint)
     shards = None if committed(Path(into)) else shards_for(_events(found))
@@ -219,6 +217,21 @@ class _Run:
     def _tell(self, found: Found | Address) -> None:
         if self.progress is not None:
             self.progress(Progress(found.name, self.files_done, self.files, self.bytes_done, self.bytes, self.tally.rows, self.files_kept))
+
+
+def _fits(order: GenomeOrder, genomes: list[Found]) -> None:
+    """Refuse an order that names a patient for several files, or that nothing among the files is read by."""
+    files = sum(one.path.is_file() for one in genomes)
+    if (order.patient or order.result_time) and files != 1:
+        raise InputError(
+            "A patient can be named for one VCF at a time", found=files, expected=1,
+            do="name the folder of several VCFs, with a samples.csv in it",
+        )  # fmt: skip
+    if not genomes:
+        raise InputError(
+            "A lookup, a reference or a score was named, and there is no genome to read with it", found="no VCF",
+            do="name a VCF with --patient and --result-time, or a folder of VCFs with a samples.csv in it",
+        )  # fmt: skip
 
 
 def _events(found: Iterable[Found | Address]) -> int:
