@@ -72,12 +72,42 @@ def test_the_report_is_read_back_with_regions_and_numbers(seen, written):
         assert group.tracking_uid == seg.get_segment_description(number).tracking_uid
         assert group.referenced_segment.referenced_sop_instance_uid == seg.SOPInstanceUID
         assert group.referenced_segment.referenced_segment_numbers == [number]
-        told = {m.name.value: (m.value, m.unit.value) for m in group.get_measurements()}
+        drawn = [g for g in report.content.get_image_measurement_groups() if g.tracking_uid == group.tracking_uid]
+        told = {m.name.value: (m.value, m.unit.value) for one in (group, *drawn) for m in one.get_measurements()}
         for measurement in finding.measurements:
             value, unit = told[terms()[measurement.name].coded[0]]
             assert value == pytest.approx(measurement.value) and unit == measurement.unit
     left = groups[0].finding_sites[0]
     assert left.laterality.meaning == "Left"
+
+
+def test_each_axis_is_a_line_on_its_image_as_long_as_was_measured(seen, written):
+    report = hd.sr.srread(written[0]["SR"].path)
+    groups = report.content.get_image_measurement_groups()
+    findings = seen.readings[0].findings
+    assert [g.finding_type.value for g in groups] == [terms()[f.label].coded[0] for f in findings]
+    for group, finding in zip(groups, findings, strict=True):
+        assert [m.name.value for m in group.get_measurements()] == [terms()[name].coded[0] for name in ("long_axis", "short_axis")]
+        for measured in group.get_measurements():
+            (line,) = measured.referenced_coordinates
+            (image,) = line.ContentSequence
+            assert line.graphic_type.value == "POLYLINE" and image.relationship_type.value == "SELECTED FROM"
+            number = seen.volume.identity.instances.index(image.referenced_sop_instance_uid)
+            ends = [(number, row - 0.5, column - 0.5) for column, row in line.value]
+            assert np.linalg.norm(np.diff(seen.volume.to_mm(ends), axis=0)) == pytest.approx(measured.value, rel=1e-4)
+            middle = np.round(np.mean(ends, axis=0)).astype(int)
+            low, high = finding.region.low, finding.region.high
+            assert all(a <= m < b for a, m, b in zip(low, middle, high, strict=True))
+
+
+def test_a_line_is_the_item_that_highdicom_makes(written):
+    data = pydicom.dcmread(written[0]["SR"].path)
+    groups = data.ContentSequence[-1].ContentSequence
+    line = next(n for g in groups for n in g.ContentSequence if n.ValueType == "NUM" and "ContentSequence" in n).ContentSequence[0]
+    named = line.ContentSequence[0].ReferencedSOPSequence[0]
+    image = hd.sr.SourceImageForRegion(named.ReferencedSOPClassUID, named.ReferencedSOPInstanceUID)
+    made = hd.sr.CoordinatesForMeasurement("POLYLINE", np.reshape(line.GraphicData, (-1, 2)), image)
+    assert line.to_json_dict() == made.to_json_dict()
 
 
 def test_everything_is_in_the_evidence(seen, written):

@@ -8,6 +8,7 @@ import pytest
 
 from consilium.core.errors import InputError
 from consilium.imaging import series
+from consilium.imaging.capture import views
 from consilium.imaging.series import read_series, volume
 from consilium.imaging.volume import HOUNSFIELD
 
@@ -28,7 +29,7 @@ def test_the_phantom_comes_back_as_it_was_made(phantom_files, made):
     assert read.spacing == pytest.approx((3.0, 1.8, 1.8)) and read.unit == HOUNSFIELD and read.places is None and read.notes == ()
     assert read.identity.instances[0].endswith(".3.1") and len(read.identity.instances) == 60
     assert read.to_mm([[0, 0, 0]])[0] == pytest.approx([-171.9, -171.9, -88.5])
-    assert found.window == (-500, 1500)
+    assert found.stacks[0].frames[0].window == (-500, 1500)
 
 
 def test_missing_slices_are_found_and_the_others_keep_their_place(made, tmp_path):
@@ -114,6 +115,75 @@ def test_the_same_image_twice_counts_once(phantom_copy):
     (phantom_copy / "copy.dcm").write_bytes((phantom_copy / "0001.dcm").read_bytes())
     (found,), rejects = read_series([phantom_copy])
     assert len(found.stacks[0].frames) == 60 and len(rejects) == 1
+
+
+def table(values, *, first=0, bits=16, **more):
+    made = pydicom.Dataset()
+    made.add_new("LUTDescriptor", "US", [len(values), first, bits])
+    made.add_new("LUTData", "US", [int(v) for v in values])
+    for keyword, value in more.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def shade(folder, photometric="MONOCHROME2", **more):
+    """Two pictures whose stored values run from 0 to 99."""
+
+    def change_one(number, one):
+        for keyword in ("RescaleIntercept", "RescaleSlope", "RescaleType", "WindowCenter", "WindowWidth"):
+            del one[keyword]
+        one.Rows, one.Columns, one.PhotometricInterpretation = 10, 10, photometric
+        one.SOPClassUID = one.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+        one.Modality, one.PixelData = "CR", np.arange(100, dtype="<u2").tobytes()
+        for keyword, value in more.items():
+            setattr(one, keyword, value)
+
+    for file in sorted(folder.glob("*.dcm"))[2:]:
+        file.unlink()
+    change(folder, change_one)
+    (found,), _ = read_series([folder])
+    return found, found.stacks[0]
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("HU", HOUNSFIELD), ("US", "1"), ("OD", "1")])
+def test_the_sender_s_table_of_values_is_applied(phantom_copy, kind, unit):
+    curved = np.arange(80) ** 2
+    found, stack = shade(phantom_copy, ModalityLUTSequence=[table(curved, first=10, ModalityLUTType=kind)])
+    read = volume(found, stack)
+    expected = curved[np.clip(np.arange(100) - 10, 0, 79)]
+    assert np.array_equal(read.array[0].ravel(), expected) and read.unit == unit and not read.notes
+
+
+def test_a_table_is_turned_with_its_picture(phantom_copy):
+    rising = np.arange(100) * 2
+    found, stack = shade(phantom_copy, "MONOCHROME1", ModalityLUTSequence=[table(rising, bits=8, ModalityLUTType="US")])
+    assert np.array_equal(volume(found, stack).array[0].ravel(), 255 - rising)
+
+
+def test_a_broken_table_refuses_the_image_in_words(phantom_copy):
+    broken = table(range(10), ModalityLUTType="HU")
+    broken.LUTDescriptor = [10, 0, 77]
+    for file in phantom_copy.glob("*.dcm"):
+        one = pydicom.dcmread(file)
+        one.ModalityLUTSequence = [broken]
+        one.save_as(file)
+    found, rejects = read_series([phantom_copy])
+    assert not found and len(rejects) == 60 and "cannot be read" in rejects[0].reason
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME2", "MONOCHROME1"])
+def test_values_are_shown_as_the_sender_shows_them(phantom_copy, photometric):
+    bright = np.round(65535 * (np.arange(100) / 99) ** 2)
+    found, stack = shade(phantom_copy, photometric, VOILUTSequence=[table(bright)], WindowCenter=50, WindowWidth=20)
+    shown = np.interp(volume(found, stack).array[0].ravel().astype(float), *stack.frames[0].curve)
+    assert np.allclose(shown, bright / 65535 if photometric == "MONOCHROME2" else 1 - bright / 65535, atol=1e-4)
+
+
+def test_a_window_is_a_line_between_two_values(phantom_copy):
+    found, stack = shade(phantom_copy, WindowCenter=50, WindowWidth=20)
+    assert np.interp([0, 40, 50, 60, 99], *stack.frames[0].curve) == pytest.approx([0, 0, 0.5, 1, 1])
+    assert views(volume(found, stack), curve=stack.frames[0].curve).max() == 255
+    assert views(volume(found, stack), curve=(np.array((500.0, 600.0)), np.array((0.0, 1.0)))).max() > 200, "a window beside all values"
 
 
 def test_padding_takes_the_lowest_value(phantom_copy):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from consilium.imaging.derived import derived, instances, item
 from consilium.imaging.finding import Finding
 from consilium.imaging.region import Region
-from consilium.imaging.series import Series, Stack
+from consilium.imaging.series import Curve, Series, Stack
 from consilium.imaging.volume import HOUNSFIELD, Volume
 
 if TYPE_CHECKING:
@@ -25,11 +25,14 @@ SIDE = 448
 _CLASS = "1.2.840.10008.5.1.4.1.1.7"
 _NUMBER = 902
 _LUNG = (-1350.0, 250.0)
+_FULL = np.array((0.0, 1.0))
+_LEAST = 0.1
+"""Brightness, of 1, between the darkest and the brightest hundredth of a picture, below which nobody sees anything."""
 _MM_MARGIN = 30.0
 
 
 def views(
-    volume: Volume, findings: Sequence[Finding] = (), *, at: tuple[float, ...] | None = None, window: tuple[float, float] | None = None
+    volume: Volume, findings: Sequence[Finding] = (), *, at: tuple[float, ...] | None = None, curve: Curve | None = None
 ) -> NDArray[np.uint8]:
     """A slice, and for a stack the two views at right angles to it, each true to scale, with outlines.
 
@@ -40,8 +43,9 @@ def views(
         Outlined in the colour of their standing.
     at : tuple of float, optional
         Index that the views pass through; by default the middle of the most telling finding, or of the image.
-    window : (float, float), optional
-        Centre and width; by default that of lungs for Hounsfield units, else from the darkest to the brightest hundredth.
+    curve : Curve, optional
+        As what the sender shows values (`Frame.curve`); passed over for Hounsfield units, which are shown in the window of lungs, for
+        colours, and where it leaves nothing to be told apart. Otherwise from the darkest to the brightest hundredth.
 
     Returns
     -------
@@ -50,10 +54,10 @@ def views(
     """
     shape = volume.shape
     middle = at or _telling(findings) or tuple((n - 1) / 2 for n in shape)
-    low, high = _limits(volume, window)
+    shown = _shown(volume, curve)
     drawn = sorted(findings, key=lambda f: list(COLOURS).index(f.standing))
     if len(shape) == 2:
-        return _view(volume.array, [(f, f.region) for f in drawn], volume.spacing or (1.0, 1.0), low, high, volume.colour)
+        return _view(volume.array, [(f, f.region) for f in drawn], volume.spacing or (1.0, 1.0), shown, volume.colour)
     index = [int(np.clip(round(c), 0, n - 1)) for c, n in zip(middle, shape, strict=True)]
     spacing = volume.spacing or (1.0, 1.0, 1.0)
     made = []
@@ -63,12 +67,14 @@ def views(
         steps = tuple(s for k, s in enumerate(spacing) if k != axis)
         if axis:  # slices run from below upwards on the page
             rows = _rows(volume)
-            picture = np.where((rows >= 0)[(slice(None), *[None] * (picture.ndim - 1))], picture[rows], low if not volume.colour else 0)
+            picture = np.where(
+                (rows >= 0)[(slice(None), *[None] * (picture.ndim - 1))], picture[rows], shown[0][0] if not volume.colour else 0
+            )
             outlines = [(f, _through(o, rows)) for f, o in outlines]
             if _upwards(volume):
                 picture = picture[::-1]
                 outlines = [(f, _turned(o, len(rows))) for f, o in outlines]
-        made.append(_view(picture, outlines, steps, low, high, volume.colour))
+        made.append(_view(picture, outlines, steps, shown, volume.colour))
     height = max(m.shape[0] for m in made)
     return np.concatenate([np.pad(m, ((0, height - m.shape[0]), (0, 6 if k < 2 else 0), (0, 0))) for k, m in enumerate(made)], 1)
 
@@ -77,7 +83,7 @@ def thumbnail(volume: Volume, finding: Finding, size: int = 128) -> NDArray[np.u
     """The surroundings of a finding in its middle slice with its outline, shape (size, size, 3) at most."""
     assert finding.region is not None
     region = finding.region
-    low, high = _limits(volume, None)
+    shown = _shown(volume, None)
     spacing = (volume.spacing or (1.0, 1.0))[-2:]
     centre = [round(c) for c in region.centre]
     picture = volume.array if len(volume.shape) == 2 else volume.array[centre[0]]
@@ -88,7 +94,7 @@ def thumbnail(volume: Volume, finding: Finding, size: int = 128) -> NDArray[np.u
         tuple(max(b - s.start, 0) for b, s in zip(outline.low, box, strict=True)),
         tuple(h - s.start for h, s in zip(outline.high, box, strict=True)), outline.mask,
     )  # fmt: skip
-    return _view(picture[box], [(finding, moved)], spacing, low, high, volume.colour, size)
+    return _view(picture[box], [(finding, moved)], spacing, shown, volume.colour, size)
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
@@ -126,15 +132,17 @@ def _telling(findings: Sequence[Finding]) -> tuple[float, ...] | None:
     return most.region.centre if most is not None and most.region is not None else None
 
 
-def _limits(volume: Volume, window: tuple[float, float] | None) -> tuple[float, float]:
-    if window is not None:
-        return window[0] - window[1] / 2, window[0] + window[1] / 2
+def _shown(volume: Volume, curve: Curve | None) -> Curve:
+    """Values, rising, and how bright each is shown, from 0 to 1."""
     if volume.unit == HOUNSFIELD:
-        return _LUNG
+        return np.array(_LUNG), _FULL
     if volume.colour:
-        return 0.0, 255.0
-    low, high = np.percentile(volume.array[..., ::4, ::4].astype(np.float32), (1, 99))
-    return float(low), float(max(high, low + 1e-6))
+        return np.array((0.0, 255.0)), _FULL
+    some = volume.array[..., ::4, ::4].astype(np.float32)
+    low, high = np.percentile(some, (1, 99))
+    if curve is not None and np.ptp(np.percentile(np.interp(some, *curve), (1, 99))) > _LEAST:
+        return curve
+    return np.array((low, max(high, low + 1e-6))), _FULL
 
 
 def _cut(region: Region | None, axis: int, number: int) -> Region | None:
@@ -179,7 +187,7 @@ def _turned(region: Region | None, count: int) -> Region | None:
 
 
 def _view(
-    picture: NDArray[Any], outlines: list[tuple[Finding, Region | None]], spacing: tuple[float, ...], low: float, high: float,
+    picture: NDArray[Any], outlines: list[tuple[Finding, Region | None]], spacing: tuple[float, ...], brightness: Curve,
     colour: bool, side: int = SIDE,
 ) -> NDArray[np.uint8]:  # fmt: skip
     """A picture true to scale, its longer side `side` pixels, with outlines one pixel wide."""
@@ -191,7 +199,7 @@ def _view(
     if colour:
         shown = np.array(Image.fromarray(picture.astype(np.uint8)).resize(size, Image.Resampling.BILINEAR))
     else:
-        grey = ((np.clip(picture.astype(np.float32), low, high) - low) * (255 / (high - low))).astype(np.uint8)
+        grey = (np.interp(picture, *brightness) * 255).astype(np.uint8)
         shown = np.array(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))[..., None].repeat(3, -1)
     for finding, region in outlines:
         if region is None:

@@ -50,7 +50,7 @@ def export(seen: Seen, reading: Reading, into: Path, prefix: str) -> tuple[tuple
     (tuple of Made, tuple of Path)
         DICOM objects (none for a picture that is no DICOM: it belongs to no study), and other files.
     """
-    picture = views(seen.volume, reading.findings, window=None)
+    picture = views(seen.volume, reading.findings, curve=None if seen.stack is None else seen.stack.frames[0].curve)
     others = [into / f"{prefix}-{reading.task}.png"]
     others[0].write_bytes(png(picture))
     if len(seen.volume.shape) == 3 and seen.volume.affine is not None:

@@ -27,6 +27,8 @@ class Measurement:
         UCUM.
     low, high : float
         Between which it lies, the uncertainty of the image's spacing counted in; equal to the value where it is a count.
+    ends : tuple of tuple of float
+        Of a length within a slice, the two indices (slice, row, column) between which it was measured; else none.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Measurement:
     unit: str
     low: float
     high: float
+    ends: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.unit:

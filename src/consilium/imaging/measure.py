@@ -126,26 +126,36 @@ def _area(mask: NDArray[np.bool_], volume: Volume) -> Measurement:
 
 
 def _axes(mask: NDArray[np.bool_], region: Region, volume: Volume) -> list[Measurement]:
-    """The largest diameter within a slice, and the largest at a right angle to it in the same slice."""
+    """The largest diameter within a slice, and the largest at a right angle to it in the same slice, each with where it ends."""
     assert volume.spacing is not None
-    rows, columns = volume.spacing[-2:]
+    spacing = np.array(volume.spacing[-2:])
     angles = np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS
     ways = np.stack((np.sin(angles), np.cos(angles)))
-    step = np.hypot(ways[0] * rows, ways[1] * columns)  # from the centres of the outermost voxels to the outline
-    best: tuple[float, float, float, float] | None = None
-    for slice_ in mask if mask.ndim == 3 else mask[None]:
-        points = _edge(slice_) * (rows, columns)
+    step = np.hypot(ways[0] * spacing[0], ways[1] * spacing[1])  # from the centres of the outermost voxels to the outline
+    best: tuple[float, int, int, NDArray[np.float64]] | None = None
+    for number, slice_ in enumerate(mask if mask.ndim == 3 else mask[None]):
+        points = _edge(slice_) * spacing
         if not len(points):
             continue
-        along = points @ ways
-        width = np.ptp(along, axis=0) + step
+        width = np.ptp(points @ ways, axis=0) + step
         longest = int(width.argmax())
-        across = (longest + _DIRECTIONS // 2) % _DIRECTIONS
         if best is None or width[longest] > best[0]:
-            best = (float(width[longest]), float(step[longest]), float(width[across]), float(step[across]))
+            best = (float(width[longest]), longest, number, points)
     assert best is not None
-    return [_length("long_axis", best[0], best[1]), _length("short_axis", min(best[2], best[0]), best[3])]
+    _, longest, number, points = best
+
+    def axis(name: str, which: int, most: float) -> Measurement:
+        along = points @ ways[:, which]
+        outer = points[[int(along.argmin()), int(along.argmax())]]
+        value = min(float(np.ptp(along) + step[which]), most)
+        half = ways[:, which] * value / 2
+        ends = (outer.mean(0) + np.stack((-half, half))) / spacing + region.low[-2:]
+        within = (float(number + region.low[0]),) if mask.ndim == 3 else ()
+        return _length(name, value, float(step[which]), tuple((*within, *map(float, end)) for end in ends))
+
+    long = axis("long_axis", longest, np.inf)
+    return [long, axis("short_axis", (longest + _DIRECTIONS // 2) % _DIRECTIONS, long.value)]
 
 
-def _length(name: str, value: float, step: float) -> Measurement:
-    return Measurement(name, value, "mm", max(value - step, 0.0), value + step)
+def _length(name: str, value: float, step: float, ends: tuple[tuple[float, ...], ...] = ()) -> Measurement:
+    return Measurement(name, value, "mm", max(value - step, 0.0), value + step, ends)

@@ -30,7 +30,7 @@ _C = {
     "source_image": ("121233", "DCM", "Source image for segmentation"), "region": ("111030", "DCM", "Image Region"),
     "comment": ("121106", "DCM", "Comment"), "algorithm": ("111001", "DCM", "Algorithm Name"),
     "algorithm_version": ("111003", "DCM", "Algorithm Version"), "library": ("111028", "DCM", "Image Library"),
-    "library_group": ("126200", "DCM", "Image Library Group"),
+    "library_group": ("126200", "DCM", "Image Library Group"), "measured_on": ("260753009", "SCT", "Source"),
 }  # fmt: skip
 _UNITS = {"mm": "millimeter", "mm2": "square millimeter", "mL": "milliliter", "1": "no units"}
 _DEVICE_UID = "2.25.157466153013012271806471310486420612367"
@@ -40,7 +40,9 @@ def structured_report(series: Series, stack: Stack, reading: Reading, outlined: 
     """Write a reading as a report.
 
     A finding with an outline refers to its segment; one with a box alone has it as a polyline on each of its frames; one without a
-    region is about the whole image. What is claimed (a candidate, a structure) and the interval of each number stand as comments.
+    region is about the whole image. Lengths that were measured from one point to another stand in a second group of the same tracking
+    identifier, each inferred from its line on the image: a group that refers to a segment may hold no coordinates, and viewers draw
+    coordinates only. What is claimed (a candidate, a structure) and the interval of each number stand as comments.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def structured_report(series: Series, stack: Stack, reading: Reading, outlined: 
     outlined : Segmentation or None
         The segmentation of the same reading.
 
-    Source: DICOM PS3.16 TID 1500, 1410, 1411, 1501, 1419.
+    Source: DICOM PS3.16 TID 1500, 1410, 1411, 1501, 1419, 300, 320.
     """
     made = derived(series, _CLASS, "SR", _NUMBER, f"{reading.task}: report")
     made.SpecificCharacterSet = "ISO_IR 192"
@@ -66,7 +68,9 @@ def structured_report(series: Series, stack: Stack, reading: Reading, outlined: 
             )
         )
     made.CurrentRequestedProcedureEvidenceSequence = [item(StudyInstanceUID=made.StudyInstanceUID, ReferencedSeriesSequence=evidence)]
-    groups = [_group(place, finding, series, stack, reading, outlined) for place, finding in enumerate(reading.findings)]
+    groups = [
+        group for place, finding in enumerate(reading.findings) for group in _groups(place, finding, series, stack, reading, outlined)
+    ]
     made.ValueType, made.ContinuityOfContent = "CONTAINER", "SEPARATE"
     made.ConceptNameCodeSequence = [code(_C["report"])]
     made.ContentTemplateSequence = [item(MappingResource="DCMR", TemplateIdentifier="1500", MappingResourceUID="1.2.840.10008.8.1.1")]
@@ -89,12 +93,12 @@ def _library(stack: Stack) -> Dataset:
     return _content("CONTAINS", "CONTAINER", "library_group", ContinuityOfContent="SEPARATE", ContentSequence=images)
 
 
-def _group(place: int, finding: Finding, series: Series, stack: Stack, reading: Reading, outlined: Segmentation | None) -> Dataset:
+def _groups(place: int, finding: Finding, series: Series, stack: Stack, reading: Reading, outlined: Segmentation | None) -> list[Dataset]:
     term = terms()[finding.label]
     number = outlined.segments.get(place) if outlined is not None else None
     segment = outlined.data.SegmentSequence[number - 1] if outlined is not None and number else None
     label = f"{finding.name or term.name} {place + 1}"
-    parts = [
+    shared = [
         _content("HAS OBS CONTEXT", "TEXT", "tracking", TextValue=segment.TrackingID if segment is not None else label),
         _content("HAS OBS CONTEXT", "UIDREF", "tracking_uid", UID=segment.TrackingUID if segment is not None else new_uid()),
         _code("CONTAINS", "finding", term.coded),
@@ -106,20 +110,38 @@ def _group(place: int, finding: Finding, series: Series, stack: Stack, reading: 
         where = _code("HAS CONCEPT MOD", "site", site.coded)
         if term.side:
             where.ContentSequence = [_code("HAS CONCEPT MOD", "side", terms()[term.side].coded)]
-        parts.append(where)
-    template = "1501"
+        shared.append(where)
+    template, parts = "1501", list(shared)
+    lines = [m for m in finding.measurements if m.ends]
     if finding.region is not None:
         template = "1411" if len(finding.region.low) == 3 else "1410"
         parts += _where(finding.region, number, series, stack, outlined)
-    parts += [_number(measurement) for measurement in finding.measurements]
+    parts += [_number(measurement) for measurement in finding.measurements if not measurement.ends]
     if finding.probability is not None and finding.low is not None and finding.high is not None:
         parts.append(_number(Measurement("probability", finding.probability, "1", finding.low, finding.high)))
     said = [f"standing: {finding.standing}", *(f"{m.name} {m.low:.4g} to {m.high:.4g} {m.unit}" for m in finding.measurements)]
     if finding.probability is not None:
         said.append(f"probability {finding.low:.3g} to {finding.high:.3g}")
     parts.append(_content("CONTAINS", "TEXT", "comment", TextValue="; ".join(filter(None, [finding.name, *said, *finding.because]))))
+    drawn = [_grouped("1501", [*shared, *(_line(measurement, stack) for measurement in lines)])] if lines else []
+    return [_grouped(template, parts), *drawn]
+
+
+def _grouped(template: str, parts: list[Dataset]) -> Dataset:
     made = _content("CONTAINS", "CONTAINER", "group", ContinuityOfContent="SEPARATE", ContentSequence=parts)
     made.ContentTemplateSequence = [item(MappingResource="DCMR", TemplateIdentifier=template, MappingResourceUID="1.2.840.10008.8.1.1")]
+    return made
+
+
+def _line(measurement: Measurement, stack: Stack) -> Dataset:
+    """A length with the line on the image that it was inferred from (TID 300, 320)."""
+    made = _number(measurement)
+    first = measurement.ends[0]
+    frame = stack.frames[round(first[0]) if len(first) == 3 else 0]
+    corners = [c + 0.5 for end in measurement.ends for c in (end[-1], end[-2])]  # of the first pixel's corner, where DICOM counts from
+    line = _content("INFERRED FROM", "SCOORD", "measured_on", GraphicType="POLYLINE", GraphicData=corners)
+    line.ContentSequence = [_content("SELECTED FROM", "IMAGE", "measured_on", ReferencedSOPSequence=[_image(frame)])]
+    made.ContentSequence = [line]
     return made
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from consilium.core import Reject
 from consilium.core.errors import ConsiliumError, FormatError, InputError
 from consilium.imaging.dicom import MAX_BYTES, Header, extent, frames, need_imaging, read_header, worded
 from consilium.imaging.volume import HOUNSFIELD, Identity, Volume
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 MAX_FILES = 20_000
 """Files of one request; their headers are in memory together."""
@@ -28,6 +31,7 @@ DERIVED = frozenset({"SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "R
 """Modalities whose files are about images and are none, or hold what a person or program drew."""
 _CT_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"})
 _UNITS = {"HU": HOUNSFIELD, "BQML": "Bq/mL"}
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 _CENTIMETRES = 3
 """Code of cm in (0018,6024) and (0018,6026), PS3.3 C.8.5.5."""
 
@@ -35,7 +39,8 @@ _CENTIMETRES = 3
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture within a file: its number from 0, where its first pixel lies (mm, LPS), along which directions columns and rows
-    grow, the spacing (between rows, between columns) in mm, and what turns stored values into `unit`.
+    grow, the spacing (between rows, between columns) in mm, what turns stored values into `unit` (slope and intercept, or the sender's
+    table, which stands before them), and as what the sender shows them.
     """
 
     header: Header
@@ -47,6 +52,42 @@ class Frame:
     intercept: float
     unit: str
     notes: tuple[str, ...] = ()
+    window: tuple[float, float] | None = None
+
+    @property
+    def table(self) -> Dataset | None:
+        """The sender's table of values (Modality LUT), where there is one."""
+        found = self.header.data.get("ModalityLUTSequence")
+        return found[0] if found else None
+
+    @property
+    def turned(self) -> bool:
+        """Whether darker and brighter are exchanged when it is read."""
+        return self.header.text("PhotometricInterpretation") == "MONOCHROME1" and self.unit == "1"
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest that its values can be."""
+        if self.table is not None:
+            return 0.0, float((1 << int(self.table.LUTDescriptor[2])) - 1)
+        bits = self.header.count("BitsStored", self.header.count("BitsAllocated"))
+        signed = self.header.count("PixelRepresentation", 0) == 1
+        stored = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+        low, high = sorted(end * self.slope + self.intercept for end in stored)
+        return low, high
+
+    @property
+    def curve(self) -> Curve | None:
+        """As what the sender shows its values: values, rising, and how bright each is, from 0 to 1; None where it does not say."""
+        found: Curve | None = None
+        if voi := self.header.data.get("VOILUTSequence"):
+            found = _bright(voi[0], self.header.path.name)
+        if found is None and self.window is not None:
+            centre, width = self.window
+            found = np.array((centre - width / 2, centre + width / 2)), np.array((0.0, 1.0))
+        if found is None:
+            return None
+        return (sum(self.ends) - found[0][::-1], 1 - found[1][::-1]) if self.turned else found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,13 +111,6 @@ class Series:
     description: str
     stacks: tuple[Stack, ...]
     headers: tuple[Header, ...] = field(repr=False)
-
-    @property
-    def window(self) -> tuple[float, float] | None:
-        """(centre, width) as the sender shows it; None where it does not say."""
-        first = self.headers[0]
-        centre, width = first.numbers("WindowCenter"), first.numbers("WindowWidth")
-        return (centre[0], width[0]) if centre and width and width[0] > 0 else None
 
     def volumes(self) -> Iterator[Volume]:
         """Every stack as a volume; one is in memory at a time, if the caller lets the last one go."""
@@ -172,7 +206,7 @@ def volume(series: Series, stack: Stack) -> Volume:
                 whole = np.empty((len(stack.frames), *values.shape), dtype)
             whole[place] = values
     assert whole is not None
-    if first.header.text("PhotometricInterpretation") == "MONOCHROME1" and first.unit == "1":
+    if first.turned:
         notes.append("darker and brighter were exchanged: it was stored as MONOCHROME1")
     array = whole[0] if len(stack.frames) == 1 else whole
     instances = tuple(f.header.text("SOPInstanceUID") + (f"#{f.number + 1}" if _many(f.header) else "") for f in stack.frames)
@@ -225,6 +259,8 @@ def _frames(header: Header) -> list[Frame]:
     shared = header.data.get("SharedFunctionalGroupsSequence")
     if groups is not None and len(groups) not in (0, count):
         raise FormatError("The frames and what is said of them differ in number", where=header.path.name, found=len(groups), expected=count)
+    from pydicom.pixels import apply_modality_lut
+
     made = []
     for number in range(count):
         parts = [*([groups[number]] if groups else []), *(shared or [])]
@@ -235,21 +271,37 @@ def _frames(header: Header) -> list[Frame]:
             slope = _within(header, parts, "PixelValueTransformationSequence", "RescaleSlope") or (1.0,)
             intercept = _within(header, parts, "PixelValueTransformationSequence", "RescaleIntercept") or (0.0,)
             notes: tuple[str, ...] = ()
+            centre = _within(header, parts, "FrameVOILUTSequence", "WindowCenter")
+            width = _within(header, parts, "FrameVOILUTSequence", "WindowWidth")
         else:
             position, orientation = header.numbers("ImagePositionPatient"), header.numbers("ImageOrientationPatient")
             spacing, notes = _spacing(header)
             slope, intercept = header.numbers("RescaleSlope") or (1.0,), header.numbers("RescaleIntercept") or (0.0,)
+            centre, width = header.numbers("WindowCenter"), header.numbers("WindowWidth")
         if count > 1 and not parts:
             position = None  # a film: its frames follow in time
-        if header.data.get("ModalityLUTSequence"):
-            notes = (*notes, "the sender's table of values (Modality LUT) was not applied")
+        if header.data.get("ModalityLUTSequence"):  # tried before anything stands on it
+            apply_modality_lut(np.zeros(1, np.int64), header.data)
+        window = (centre[0], width[0]) if centre and width and width[0] > 0 else None
         flat = spacing if spacing and len(spacing) == 2 and min(spacing) > 0 else None
         placed = position if position and len(position) == 3 and flat else None
         made.append(
             Frame(header, number, placed, _directions(orientation) if placed else None, flat,
-                  slope[0] or 1.0, intercept[0], _unit(header), notes)
+                  slope[0] or 1.0, intercept[0], _unit(header), notes, window)
         )  # fmt: skip
     return made
+
+
+def _bright(voi: Dataset, name: str) -> Curve | None:
+    """A VOI LUT as values and how bright they are; None where it is broken: then the sender does not say."""
+    try:
+        with worded(name):
+            count, first, bits = (int(one) for one in voi.LUTDescriptor)
+            bright = np.frombuffer(voi.LUTData, np.uint16) if isinstance(voi.LUTData, bytes) else np.array(voi.LUTData)
+            values = first + np.arange(count or 1 << 16, dtype=np.float64)
+            return (values, bright / ((1 << bits) - 1)) if len(bright) == len(values) else None
+    except FormatError:
+        return None
 
 
 def _within(header: Header, parts: list[Any], sequence: str, keyword: str) -> tuple[float, ...] | None:
@@ -291,6 +343,8 @@ def _spacing(header: Header) -> tuple[tuple[float, ...] | None, tuple[str, ...]]
 
 
 def _unit(header: Header) -> str:
+    if table := header.data.get("ModalityLUTSequence"):
+        return _UNITS.get(str(table[0].get("ModalityLUTType", "")), "1")
     stated = header.text("RescaleType") or header.text("Units")
     if stated in _UNITS:
         return _UNITS[stated]
@@ -406,13 +460,9 @@ def _kind(stack: Stack, colour: bool) -> Any:
     if colour:
         return np.uint8
     for frame in {id(f.header): f for f in stack.frames}.values():
-        header = frame.header
-        bits = header.count("BitsStored", header.count("BitsAllocated"))
-        signed = header.count("PixelRepresentation", 0) == 1
-        low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-        ends = [end * frame.slope + frame.intercept for end in (low, high)]
         whole = frame.slope == int(frame.slope) and frame.intercept == int(frame.intercept)
-        if header.pixels != "PixelData" or not whole or min(ends) < -32768 or max(ends) > 32767:
+        low, high = frame.ends
+        if frame.header.pixels != "PixelData" or not (whole or frame.table) or low < -32768 or high > 32767:
             return np.float32
     return np.int16
 
@@ -423,6 +473,8 @@ def _values(stored: NDArray[Any], frame: Frame, colour: bool) -> NDArray[Any]:
             return stored
         bits = 8 * stored.dtype.itemsize
         return (stored >> (bits - 8)).astype(np.uint8)
+    from pydicom.pixels import apply_modality_lut
+
     header = frame.header
     padded = None
     if (pad := header.numbers("PixelPaddingValue")) is not None:
@@ -430,12 +482,14 @@ def _values(stored: NDArray[Any], frame: Frame, colour: bool) -> NDArray[Any]:
         padded = (stored >= min(pad[0], other[0])) & (stored <= max(pad[0], other[0]))
         if padded.all() or not padded.any():
             padded = None
-    values: NDArray[Any] = stored.astype(np.float64 if stored.dtype.itemsize > 2 else np.float32)
-    if header.text("PhotometricInterpretation") == "MONOCHROME1" and frame.unit == "1":
-        bits = header.count("BitsStored", header.count("BitsAllocated"))
-        top = (1 << bits - 1) - 1 if header.count("PixelRepresentation", 0) == 1 else (1 << bits) - 1
-        values = (top if header.count("PixelRepresentation", 0) == 0 else -1) - values
-    values = values * frame.slope + frame.intercept
+    if frame.table is not None:
+        with worded(header.path.name):
+            values: NDArray[Any] = apply_modality_lut(stored.astype(np.int64), header.data).astype(np.float32)
+    else:
+        wide: NDArray[Any] = stored.astype(np.float64 if stored.dtype.itemsize > 2 else np.float32)
+        values = wide * frame.slope + frame.intercept
+    if frame.turned:
+        values = sum(frame.ends) - values
     if padded is not None:
         values[padded] = values[~padded].min()
     return values
