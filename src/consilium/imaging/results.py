@@ -71,7 +71,7 @@ def told_of(volume: Volume, reading: Reading, finding: Finding, *, picture: bool
         "label": finding.label,
         "name": finding.name,
         "standing": finding.standing,
-        "measurements": [asdict(m) for m in finding.measurements],
+        "measurements": [{k: v for k, v in asdict(m).items() if k != "ends"} for m in finding.measurements],
         "because": list(finding.because),
         "probability": finding.probability,
         "low": finding.low,
