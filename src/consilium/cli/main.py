@@ -722,13 +722,17 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
     site: SiteDir = None,
+    dicomweb: Annotated[str, typer.Option(help="Root of an image archive (DICOMweb), shown read-only under /dicom-web.")] = "",
+    ohif: Annotated[Path | None, typer.Option(help="Folder `dist` of the viewer OHIF, which pages then lead to.")] = None,
 ) -> None:
-    """Serve the record: patient list and consultations, CDS Hooks, JSON and FHIR.
+    """Serve the record: patient list and consultations, CDS Hooks, JSON and FHIR; images too where there is an archive.
 
     Example: `consilium serve --record ward --port 8000`
+
+    Example: `consilium serve --record ward --dicomweb http://127.0.0.1:8042/dicom-web --ohif ohif/dist`
     """
     err.print(f"consilium at http://{host}:{port} (Ctrl+C ends it). Supports a clinician's judgement; not a medical device.")
-    verbs.serve(record, host=host, port=port, site=site)
+    verbs.serve(record, host=host, port=port, site=site, dicomweb=dicomweb, ohif=ohif)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -438,15 +439,38 @@ def roster(site: str | Path | None = None) -> Roster:
     return find(site=Path(site) if site else None)
 
 
-def serve(record: str | Path, *, host: str = "127.0.0.1", port: int = 8000, site: str | Path | None = None) -> None:
-    """Serve the record's patients: page, CDS Hooks, JSON and FHIR. `site` is a folder of this hospital's own calibrations."""
+def serve(
+    record: str | Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    site: str | Path | None = None,
+    dicomweb: str = "",
+    ohif: str | Path | None = None,
+) -> None:
+    """Serve the record's patients: page, CDS Hooks, JSON and FHIR.
+
+    Parameters
+    ----------
+    record, host, port
+        What is served, and where.
+    site : path, optional
+        A folder of this hospital's own calibrations.
+    dicomweb : str
+        Root of an image archive, which is then shown, read-only, under `/dicom-web`. The header that it asks of this service is taken from
+        the environment, `CONSILIUM_DICOMWEB_AUTHORIZATION`.
+    ohif : path, optional
+        The folder `dist` of OHIF, the viewer that pages then lead to.
+    """
     import uvicorn
 
-    from consilium.serve import app
+    from consilium.serve import Archive, app
 
     seated = partial(roster, site)
     seated()
-    uvicorn.run(app(Path(record), roster=seated), host=host, port=port, access_log=False, log_level="warning")
+    archive = Archive(dicomweb, os.environ.get("CONSILIUM_DICOMWEB_AUTHORIZATION", "")) if dicomweb else None
+    made = app(Path(record), roster=seated, archive=archive, ohif=None if ohif is None else Path(ohif))
+    uvicorn.run(made, host=host, port=port, access_log=False, log_level="warning")
 
 
 @contextmanager

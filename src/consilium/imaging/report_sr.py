@@ -40,7 +40,7 @@ def structured_report(series: Series, stack: Stack, reading: Reading, outlined: 
     """Write a reading as a report.
 
     A finding with an outline refers to its segment; one with a box alone has it as a polyline on each of its frames; one without a
-    region is about the whole image. Lengths that were measured from one point to another stand in a second group of the same tracking
+    region is about the whole image. Lengths that were measured from one point to another stand in a group before it, of the same tracking
     identifier, each inferred from its line on the image: a group that refers to a segment may hold no coordinates, and viewers draw
     coordinates only. What is claimed (a candidate, a structure) and the interval of each number stand as comments.
 
@@ -124,7 +124,7 @@ def _groups(place: int, finding: Finding, series: Series, stack: Stack, reading:
         said.append(f"probability {finding.low:.3g} to {finding.high:.3g}")
     parts.append(_content("CONTAINS", "TEXT", "comment", TextValue="; ".join(filter(None, [finding.name, *said, *finding.because]))))
     drawn = [_grouped("1501", [*shared, *(_line(measurement, stack) for measurement in lines)])] if lines else []
-    return [_grouped(template, parts), *drawn]
+    return [*drawn, _grouped(template, parts)]  # viewers name a line by the first numbers of its tracking identifier
 
 
 def _grouped(template: str, parts: list[Dataset]) -> Dataset:

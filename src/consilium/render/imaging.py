@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN = 6
 """Things of a series that are shown, the most telling first; the others are counted."""
+_UID = re.compile(r"[0-9][0-9.]{0,63}")
 _PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/]{1,200000}={0,2}")
 
 
@@ -39,7 +40,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class SeriesLines:
-    """One series: its title, when, notes, the things shown and how many more there are."""
+    """One series: its title, its study, when, notes, the things shown and how many more there are."""
 
     title: str
     time: datetime | None
@@ -47,6 +48,7 @@ class SeriesLines:
     things: tuple[Thing, ...]
     more: int
     candidates: bool
+    study: str = ""
 
 
 def image_lines(consultation: Consultation, shelf: Shelf) -> tuple[SeriesLines, ...]:
@@ -59,7 +61,8 @@ def _series(one: ImageSeries, shelf: Shelf, language: str) -> SeriesLines:
     title = " · ".join(part for part in (modality, one.description) if part)
     shown = tuple(_thing(f, language) for f in one.findings[:SHOWN])
     candidates = any(f.standing == "candidate" for f in one.findings)
-    return SeriesLines(title, one.time, one.notes, shown, max(len(one.findings) - SHOWN, 0), candidates)
+    study = one.study if _UID.fullmatch(one.study) else ""
+    return SeriesLines(title, one.time, one.notes, shown, max(len(one.findings) - SHOWN, 0), candidates, study)
 
 
 def _thing(one: ImageFinding, language: str) -> Thing:

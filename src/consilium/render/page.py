@@ -63,6 +63,7 @@ def page(
     displays: Mapping[str, str] | None = None,
     home: str = "",
     rendered: datetime | None = None,
+    viewer: str = "",
 ) -> str:
     """Write a consultation as an HTML page in its own language.
 
@@ -82,6 +83,8 @@ def page(
         Address of the patient list when the page is served; empty for a page that stands alone, which then links nowhere.
     rendered : datetime, optional
         When the page was made, shown in its footer.
+    viewer : str
+        Address that shows a study when its identifier is put behind it; empty where there is no viewer.
 
     Returns
     -------
@@ -103,6 +106,7 @@ def page(
         "critical": sum(a.urgency == "critical" for a in consultation.advice),
         "genes": gene_lines(consultation, shelf),
         "images": image_lines(consultation, shelf),
+        "viewer": viewer,
         "inherited": variant_lines(consultation.variants, consultation.as_of, shelf, consultation.language),
         "never_computed": never_computed(consultation.language),
         "polygenic": [told(result, shelf, speech) for result in consultation.polygenic],

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from fastapi import FastAPI
 
+from consilium.core.errors import InputError
+from consilium.serve.archive import Archive, archive_routes
 from consilium.serve.headers import Guarded
 from consilium.serve.hooks import hooks
 from consilium.serve.log import quiet
 from consilium.serve.pages import pages
 from consilium.serve.refuse import answer_errors
 from consilium.serve.service import LIMIT, Consult, Prefetched, Service
+from consilium.serve.viewer import STUDY, viewer_routes
 
 if TYPE_CHECKING:
     from consilium.knowledge import Shelf
@@ -31,6 +34,8 @@ def app(
     base_url: str | None = None,
     admit: Callable[[str, str], bool] | None = None,
     limit: int = LIMIT,
+    archive: Archive | None = None,
+    ohif: Path | None = None,
     consult: Consult | None = None,
     prefetched: Prefetched | None = None,
     open_record: Callable[[Path], Record] | None = None,
@@ -52,6 +57,10 @@ def app(
         reaches the port may, so bind to 127.0.0.1 or stand behind a gateway that checks.
     limit : int
         Largest request body in bytes (20 MiB).
+    archive : Archive, optional
+        The image archive that is shown under `/dicom-web` to whoever may see the pages; without it no image is shown.
+    ohif : Path, optional
+        The folder `dist` of OHIF, the viewer that pages then lead to; it needs the archive.
     consult, prefetched, open_record, roster, shelf, now, keep_feedback : callables, optional
         Stand-ins for the verbs of the rooms below and for the clock. Feedback on cards is by default appended to
         `<record>-feedback.ndjson` beside the record, readable by the owner alone.
@@ -59,7 +68,14 @@ def app(
     Returns
     -------
     FastAPI
+
+    Raises
+    ------
+    InputError
+        When a viewer is given without an archive, or its folder is another.
     """
+    if ohif is not None and archive is None:
+        raise InputError("A viewer needs an archive", found=str(ohif), do="give its address too")
     path = Path(record)
     if consult is None:
         from consilium.council import consult as heard
@@ -82,7 +98,18 @@ def app(
 
         shelf = opened
     service = Service(
-        path, base_url, consult, prefetched, open_record, roster, shelf, now or _now, admit, keep_feedback or _beside(path), limit
+        path,
+        base_url,
+        consult,
+        prefetched,
+        open_record,
+        roster,
+        shelf,
+        now or _now,
+        admit,
+        keep_feedback or _beside(path),
+        limit,
+        STUDY if ohif is not None else "",
     )
     made = FastAPI(
         title="consilium",
@@ -94,6 +121,10 @@ def app(
     made.add_middleware(Guarded)
     made.include_router(pages(service))
     made.include_router(hooks(service))
+    if archive is not None:
+        made.include_router(archive_routes(archive))
+    if ohif is not None:
+        made.include_router(viewer_routes(ohif))
     answer_errors(made)
     quiet()
     return made

@@ -19,7 +19,7 @@ HEADERS = {
 
 
 class Guarded:
-    """An ASGI application whose answers all carry `HEADERS`."""
+    """An ASGI application whose answers all carry `HEADERS`, those excepted that an answer sets itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -29,7 +29,9 @@ class Guarded:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, guarded if scope["type"] == "http" else send)

@@ -72,6 +72,7 @@ def pages(service: Service) -> APIRouter:
             displays=service.record().descriptions(),
             home="/",
             rendered=service.now(),
+            viewer=service.viewer,
         )
         return HTMLResponse(shown)
 

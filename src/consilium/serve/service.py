@@ -55,6 +55,8 @@ class Service:
         Where feedback on cards goes.
     limit : int
         Largest request body in bytes.
+    viewer : str
+        What an identifier of a study is put behind to show it; empty where there is no viewer.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class Service:
     admit: Callable[[str, str], bool] | None
     keep_feedback: Callable[[dict[str, Any]], None]
     limit: int = LIMIT
+    viewer: str = ""
     _record: Record | None = None
     _census: tuple[Path, Census] | None = None
     _lock: Lock = field(default_factory=Lock)
