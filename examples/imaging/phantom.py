@@ -7,7 +7,9 @@ consilium image phantom/
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +17,23 @@ from numpy.typing import NDArray
 NODULES = (((40.0, -62.0, 10.0), 6.0), ((-5.0, 70.0, -15.0), 4.0))
 """Centres (z, x, y from the middle, mm) and radii (mm)."""
 AIR, FAT, BLOOD, BONE, LUNG, NODULE = -1000, -90, 45, 450, -860, 30
+ROOT = "1.2.826.0.1.3680043.8.498.2026"
+"""Of the phantom's identifiers."""
+MARKED = {"QualityControlImage": "YES", "QualityControlSubject": "YES", "BurnedInAnnotation": "NO",
+          "ImageComments": "Synthetic: drawn by a program, nobody's image"}  # fmt: skip
+"""How DICOM says that an image is of nobody (0028,0300 and 0010,0200)."""
+Ball = tuple[tuple[float, float, float], float]
 LUNG_RADII = (70.0, 45.0, 65.0)
 """Half axes of each lung, an ellipsoid: along z, x and y, in mm."""
 
 
-def phantom(slices: int = 60, size: int = 192, spacing: tuple[float, float, float] = (3.0, 1.8, 1.8), seed: int = 3) -> NDArray[np.int16]:
+def phantom(
+    slices: int = 60,
+    size: int = 192,
+    spacing: tuple[float, float, float] = (3.0, 1.8, 1.8),
+    seed: int = 3,
+    nodules: Sequence[Ball] = NODULES,
+) -> NDArray[np.int16]:
     """An invented chest in Hounsfield units, shape (slices, size, size)."""
     z, y, x = ((np.arange(n, dtype=np.float32) - (n - 1) / 2) * step for n, step in zip((slices, size, size), spacing, strict=True))
     z, y, x = z[:, None, None], y[None, :, None], x[None, None, :]
@@ -36,28 +50,36 @@ def phantom(slices: int = 60, size: int = 192, spacing: tuple[float, float, floa
             body[inside & (off < (2.6 - along / 60) ** 2) & (along < 95)] = BLOOD
     body[np.broadcast_to((x**2 + (y - 72) ** 2 < 16**2), shape)] = BONE
     body[np.broadcast_to((x**2 + (y + 20) ** 2 < 8**2), shape) & np.broadcast_to(z > -10, shape)] = AIR
-    for (cz, cx, cy), radius in NODULES:
+    for (cz, cx, cy), radius in nodules:
         body[(z - cz) ** 2 + (x - cx) ** 2 + (y - cy) ** 2 < radius**2] = NODULE
     body += np.random.default_rng(seed).normal(0, 12, shape)
     return body.round().astype(np.int16)
 
 
 def write_series(
-    folder: Path, array: NDArray[np.int16], spacing: tuple[float, float, float] = (3.0, 1.8, 1.8), leave_out: tuple[int, ...] = ()
+    folder: Path,
+    array: NDArray[np.int16],
+    spacing: tuple[float, float, float] = (3.0, 1.8, 1.8),
+    leave_out: tuple[int, ...] = (),
+    root: str = ROOT,
+    deflated: bool = False,
+    **said: Any,
 ) -> list[Path]:
-    """Write an array of Hounsfield units as CT slices, the lowest first; those of `leave_out` are not written."""
+    """Write an array of Hounsfield units as CT slices, the lowest first; those of `leave_out` are not written.
+
+    `root` begins every identifier; `said` are further elements, or other values of those that are written.
+    """
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+    from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
     folder.mkdir(parents=True, exist_ok=True)
-    root = "1.2.826.0.1.3680043.8.498.2026"
     files = []
     for number, slice_ in enumerate(array):
         if number in leave_out:
             continue
         one = Dataset()
         one.file_meta = FileMetaDataset()
-        one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        one.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian if deflated else ExplicitVRLittleEndian
         one.file_meta.MediaStorageSOPClassUID = one.SOPClassUID = CTImageStorage
         one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID = f"{root}.3.{number + 1}"
         one.StudyInstanceUID, one.SeriesInstanceUID, one.FrameOfReferenceUID = f"{root}.1", f"{root}.2", f"{root}.4"
@@ -81,6 +103,8 @@ def write_series(
         one.RescaleIntercept, one.RescaleSlope, one.RescaleType = -1024, 1, "HU"
         one.WindowCenter, one.WindowWidth = -500, 1500
         one.PixelData = (slice_.astype(np.int32) + 1024).clip(0, 65535).astype("<u2").tobytes()
+        for keyword, value in {**MARKED, **said}.items():
+            setattr(one, keyword, value)
         path = folder / f"{number + 1:04d}.dcm"
         one.save_as(path, enforce_file_format=True)
         files.append(path)

@@ -75,8 +75,21 @@ def test_roster_names_everybody():
 def test_demo_makes_the_round(tmp_path):
     shown = invoke("demo", "--record", tmp_path / "ward")
     assert shown.exit_code == 0 and "Ward round" in shown.output and "amara-okafor" in shown.output
+    assert "images are left out" not in shown.output
+    consulted = invoke("consult", "ravi-iyer", "--record", tmp_path / "ward").output
+    assert "hard exudates" in consulted and "phantom" in consulted
     again = invoke("demo", "--record", tmp_path / "ward")
     assert again.exit_code == 0 and "already in the record" in again.output
+
+
+def test_demo_without_the_imaging_extra_says_so_in_one_line(tmp_path, monkeypatch):
+    from consilium.imaging import dicom
+
+    monkeypatch.setattr(dicom, "find_spec", lambda name: None if name == "pydicom" else object())
+    shown = invoke("demo", "--record", tmp_path / "ward")
+    assert shown.exit_code == 0 and "Ward round" in shown.output
+    (said,) = [line for line in shown.output.splitlines() if "images are left out" in line]
+    assert "no pydicom" in said and "consilium[imaging]" in said
 
 
 def refused(*words):

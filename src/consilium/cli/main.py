@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from consilium.cli import verbs
-from consilium.core.errors import ConsiliumError, FormatError, InputError, TimeError
+from consilium.core.errors import ConsiliumError, ExtraError, FormatError, InputError, TimeError
 
 app = typer.Typer(
     name="consilium",
@@ -754,7 +754,7 @@ def demo(
     and_serve: Annotated[bool, typer.Option("--serve", help="Open the service afterwards.")] = False,
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
 ) -> None:
-    """Ingest the example ward of twelve invented patients and consult over each.
+    """Ingest the example ward of twelve invented patients, with genomes and (given the extra `imaging`) images, and consult over each.
 
     Example: `consilium demo --record ward-record --serve`
     """
@@ -762,10 +762,18 @@ def demo(
     from consilium.genomics.clinvar import build_clinvar
     from consilium.intake.genomes import GenomeOrder
 
+    ward = verbs.example_ward()
+    try:
+        images, tasks = verbs.ward_images(ward)
+    except ExtraError as lacking:
+        images, tasks = (), ()
+        err.print(f"[yellow]The ward's images are left out.[/] {escape(str(lacking))}", highlight=False, soft_wrap=True)
     with reading(err) as progress, TemporaryDirectory() as aside:
-        ward = verbs.example_ward()
         lookup = build_clinvar(ward / "genomes" / "clinvar-2016-09-10.vcf", Path(aside) / "lookup").folder
-        made = verbs.ingest([ward / "*.json", ward / "genomes"], record, genome=GenomeOrder(clinvar=lookup), progress=progress)
+        made = verbs.ingest(
+            [ward / "*.json", ward / "genomes", *images], record, genome=GenomeOrder(clinvar=lookup), tasks=tasks, retold=True,
+            progress=progress,
+        )  # fmt: skip
     ingested(out, made)
     rounds(out, made)
     if and_serve:

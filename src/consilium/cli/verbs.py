@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 Paths = str | Path | Iterable[str | Path]
 TRAINING_PACKAGES = ("sklearn", "lightgbm", "interpret", "onnx")
+WARD_TASKS = ("lungs", "breast_ultrasound", "diabetic_retinopathy")
+"""What is asked of the example ward's images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ def ingest(
     zone: str | None = None,
     genome: GenomeOrder | None = None,
     tasks: Iterable[str] = (),
+    retold: bool = False,
     checkpoint: int | None = None,
     progress: Callable[..., None] | None = None,
 ) -> Record:
@@ -79,6 +82,8 @@ def ingest(
         Whose sample a VCF is, and when its result was given; of a folder of VCFs, what they are read beside.
     tasks : iterable of str
         What the imaging laboratory looks for in DICOM series; see `consilium image`.
+    retold : bool
+        Whether the chart tells what happened earlier: what tasks saw then counts as known when the series was, not from now.
     checkpoint : int, optional
         Keep what was read each time this many events wait, so that a killed ingest goes on where it was.
     """
@@ -93,8 +98,8 @@ def ingest(
 
         asked = chosen(wanted, offered())
     return read(
-        [str(p) for p in several], Path(into), mapping=mapping, zone=zone, genome=genome, tasks=asked, checkpoint=checkpoint,
-        progress=progress,
+        [str(p) for p in several], Path(into), mapping=mapping, zone=zone, genome=genome, tasks=asked, retold=retold,
+        checkpoint=checkpoint, progress=progress,
     )  # fmt: skip
 
 
@@ -693,6 +698,20 @@ def example_ward() -> Path:
         if folder.is_dir():
             return folder
     raise NotFoundError("The example ward is not installed", do="run from a checkout of consilium")
+
+
+def ward_images(ward: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The synthetic images of the example ward, and the tasks that look at them.
+
+    Raises
+    ------
+    ExtraError
+        When the extra that reads images is not installed.
+    """
+    from consilium.imaging.dicom import need_imaging
+
+    need_imaging()
+    return (ward / "images",), WARD_TASKS
 
 
 def genome_order(patient: str, result_time: str, *, outside: Iterable[str] = (), scoring: Iterable[Path] = (), **said: Any) -> GenomeOrder:

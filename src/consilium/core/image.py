@@ -84,6 +84,8 @@ class ImageSeries:
         Missing slices and the like.
     findings : tuple of ImageFinding
         Findings first, then candidates, then structures.
+    phantom : bool
+        Whether its maker says that it shows a phantom: nobody's image.
     """
 
     uid: str
@@ -94,3 +96,4 @@ class ImageSeries:
     images: int = 0
     notes: tuple[str, ...] = ()
     findings: tuple[ImageFinding, ...] = ()
+    phantom: bool = False

@@ -43,6 +43,7 @@ def _series(uid: str, told: dict[str, Any], found: list[ImageFinding]) -> ImageS
     return ImageSeries(
         uid, told.get("study", ""), told.get("modality", ""), told.get("description", ""), told.get("time"), told.get("images", 0),
         tuple(told.get("notes", ())), tuple(sorted(found, key=lambda f: (_ORDER.index(f.standing), f.task, _number(f)))),
+        told.get("phantom") is True,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ _PATIENT = ("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate",
 _EMPTY = frozenset({"PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID", "AccessionNumber",
                     "ReferringPhysicianName"})  # fmt: skip
 MANUFACTURER = "consilium"
+_SHORT = 16
 
 
 def derived(series: Series, kind: str, modality: str, number: int, description: str) -> Dataset:
@@ -67,8 +68,9 @@ def derived(series: Series, kind: str, modality: str, number: int, description: 
 
 
 def code(value: tuple[str, str, str]) -> Dataset:
-    """A coded concept as an item of a sequence."""
-    return item(CodeValue=value[0], CodingSchemeDesignator=value[1], CodeMeaning=value[2])
+    """A coded concept as an item of a sequence; a value of more than 16 characters is a long one (DICOM PS3.3 8.2)."""
+    which = "CodeValue" if len(value[0]) <= _SHORT else "LongCodeValue"
+    return item(**{which: value[0]}, CodingSchemeDesignator=value[1], CodeMeaning=value[2])
 
 
 def item(**said: Any) -> Dataset:

@@ -38,6 +38,7 @@ _KEYWORDS = (
     "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge", "BodyPartExamined", "SliceThickness", "SpacingBetweenSlices",
     "ImagerPixelSpacing", "EstimatedRadiographicMagnificationFactor", "StudyInstanceUID", "SeriesInstanceUID", "StudyID",
     "SeriesNumber", "AcquisitionNumber", "InstanceNumber", "ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID",
+    "QualityControlImage", "QualityControlSubject",
     "PositionReferenceIndicator", "TemporalPositionIdentifier", "EchoNumbers", "SamplesPerPixel", "PhotometricInterpretation",
     "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns", "PixelSpacing", "PixelAspectRatio", "BitsAllocated", "BitsStored",
     "HighBit", "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "BurnedInAnnotation", "WindowCenter",

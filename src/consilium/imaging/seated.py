@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from consilium.core.errors import ConsiliumError
 from consilium.imaging.finding import Finding, Measurement, Reading
 from consilium.imaging.region import Region
 from consilium.imaging.specialist import FOLDER, ImageCard, model
+from consilium.imaging.volume import Volume
 from consilium.models.calibration import Calibration
 from consilium.models.conformal import Sets
 from consilium.models.odds import probability_of
@@ -19,6 +22,7 @@ from consilium.models.uncertainty import Intervals
 
 ONLY_WHEN_ASKED = "only when asked"
 """A modality that no image has: a task of this one never speaks by itself."""
+PHANTOM = "The image is declared a phantom, unlike all that was learned from: no probability is given, and outlines prove nothing."
 _DIGEST = 12
 
 
@@ -53,11 +57,31 @@ def judged(label: str, region: Region | None, sizes: tuple[Measurement, ...], sa
     return Finding(label, standing, region, sizes, odds, low, high, (f"at 90 % confidence the answer is: {decided}", *because))
 
 
+def of_phantom(reading: Reading) -> Reading:
+    """A reading without its probabilities: a model learned from people's images, and says nothing of how likely it is in a drawing."""
+    if reading.refused is not None:
+        return reading
+    outlined = tuple(one for one in reading.findings if one.probability is None)
+    return replace(reading, findings=outlined, limits=(PHANTOM, *reading.limits))
+
+
 @dataclass(frozen=True)
-class Seated:
+class Seated(ABC):
     """A task as its card says it; see `consilium.imaging.finding.Task`."""
 
     card: ImageCard
+
+    @abstractmethod
+    def look(self, volume: Volume) -> Reading:
+        """Look at an image that may show a person; may raise a ConsiliumError, which becomes a refusal."""
+
+    def __call__(self, volume: Volume) -> Reading:
+        """Look at an image, or refuse in words; of a phantom it says where and how large things are, and gives no probability."""
+        try:
+            reading = self.look(volume)
+        except ConsiliumError as broken:
+            return self.refused(str(broken))
+        return of_phantom(reading) if volume.phantom else reading
 
     @property
     def name(self) -> str:

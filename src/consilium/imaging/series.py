@@ -66,6 +66,13 @@ class Frame:
         return self.header.text("PhotometricInterpretation") == "MONOCHROME1" and self.unit == "1"
 
     @property
+    def plain(self) -> bool:
+        """Whether its stored values are brightness from 0 to 255 and nothing else."""
+        rescaled = self.table is not None or (self.slope, self.intercept, self.unit) != (1.0, 0.0, "1")
+        bits, signed = self.header.count("BitsStored", self.header.count("BitsAllocated")), self.header.count("PixelRepresentation", 0)
+        return self.header.pixels == "PixelData" and bits == 8 and not signed and not rescaled
+
+    @property
     def ends(self) -> tuple[float, float]:
         """The least and the greatest that its values can be."""
         if self.table is not None:
@@ -111,6 +118,11 @@ class Series:
     description: str
     stacks: tuple[Stack, ...]
     headers: tuple[Header, ...] = field(repr=False)
+
+    @property
+    def phantom(self) -> bool:
+        """Whether any file says that it shows a phantom, or was made to control quality (0028,0300 and 0010,0200)."""
+        return any(header.text(keyword) == "YES" for header in self.headers for keyword in ("QualityControlImage", "QualityControlSubject"))
 
     def volumes(self) -> Iterator[Volume]:
         """Every stack as a volume; one is in memory at a time, if the caller lets the last one go."""
@@ -176,8 +188,8 @@ def read_series(
 def volume(series: Series, stack: Stack) -> Volume:
     """Decode a stack; its numbers are in the unit of the modality.
 
-    Values are int16 where that holds them exactly, else float32. MONOCHROME1 is turned, so that more is brighter. Pixels that pad the
-    image take the lowest value of the others.
+    Values are uint8 for brightness of 8 bits, int16 where that holds them exactly, else float32. MONOCHROME1 is turned, so that more is
+    brighter. Pixels that pad the image take the lowest value of the others.
 
     Raises
     ------
@@ -213,7 +225,9 @@ def volume(series: Series, stack: Stack) -> Volume:
     identity = Identity(series.patient, series.study, series.uid, instances)
     frame_uid = first.header.text("FrameOfReferenceUID") if stack.affine is not None and first.orientation is not None else ""
     source = series.description or series.modality or "series"
-    return Volume(array, stack.affine, first.unit, series.modality, source, frame_uid, colour, identity, stack.places, tuple(notes))
+    return Volume(
+        array, stack.affine, first.unit, series.modality, source, frame_uid, colour, identity, stack.places, tuple(notes), series.phantom
+    )
 
 
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
@@ -456,8 +470,8 @@ def _affine(part: list[Frame], step: float, last_place: float | None = None) -> 
 
 
 def _kind(stack: Stack, colour: bool) -> Any:
-    """int16 where every value is a whole number within it, else float32."""
-    if colour:
+    """int16 where every value is a whole number within it, else float32; uint8 for brightness of 8 bits that means nothing else."""
+    if colour or all(frame.plain for frame in stack.frames):
         return np.uint8
     for frame in {id(f.header): f for f in stack.frames}.values():
         whole = frame.slope == int(frame.slope) and frame.intercept == int(frame.intercept)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.core.errors import ConsiliumError
 from consilium.imaging.finding import Finding, Measurement, Reading
 from consilium.imaging.fundus import Fundus, fundus
 from consilium.imaging.lesion_traits import DISC, lesion_traits
@@ -30,16 +29,13 @@ ANSWERS = (*GRADES, "oedema_at_least_1")
 class Retinopathy(Seated):
     """The task `diabetic_retinopathy`: lesions outlined and counted, and what they amount to."""
 
-    def __call__(self, volume: Volume) -> Reading:
+    def look(self, volume: Volume) -> Reading:
         """Outline, count and answer, or refuse in words."""
-        try:
-            seen = fundus(volume)
-            if isinstance(seen, str):
-                return self.refused(seen)
-            graph, meta = model(FOLDER / NAME)
-            planes = outlined(graph, seen.planes, multiple=meta["multiple"])
-        except ConsiliumError as broken:
-            return self.refused(str(broken))
+        seen = fundus(volume)
+        if isinstance(seen, str):
+            return self.refused(seen)
+        graph, meta = model(FOLDER / NAME)
+        planes = outlined(graph, seen.planes, multiple=meta["multiple"])
         masks = [standing(plane, seen.field, kind, meta) for kind, plane in zip(meta["outlines"], planes, strict=True)]
         numbers = lesion_traits(planes, masks, seen.field, seen.scale, meta["outlines"])
         kinds = [_finding(kind, mask, seen, volume) for kind, mask in zip(meta["outlines"], masks, strict=True)]

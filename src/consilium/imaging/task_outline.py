@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.core.errors import ConsiliumError
 from consilium.imaging.detect import Place, places
 from consilium.imaging.finding import Finding, Measurement, Reading
 from consilium.imaging.measure import measure
@@ -41,23 +40,20 @@ class Outline(Seated):
 class BreastUltrasound(Outline):
     """The task `breast_ultrasound`: places above the sealed threshold, measured, and how likely the surest is malignant."""
 
-    def __call__(self, volume: Volume) -> Reading:
+    def look(self, volume: Volume) -> Reading:
         """Look at one picture."""
-        try:
-            image = prepared(volume, self.card.image)
-            if isinstance(image, str):
-                return self.refused(image)
-            probability, told = segment(FOLDER / self.name, image[None])
-            threshold = float(self.meta["threshold"])
-            found = [one for one in places(probability[0]) if one.score >= threshold]
-            more = self.card.more
-            cap = f"at most {more['false_positives_per_image']:g} false places per image, with {more['confidence']:.0%} confidence"
-            if not found:
-                return self.reading((), (f"No place reaches the threshold of {threshold:.2f} ({cap}); a mass can still be there.",))
-            said = weighed(FOLDER / self.name, told, measured(image, found[0].mask[None], np.ones(1)))
-            return self.reading(tuple(self._found(volume, found, said)), (f"Places are shown from a score of {threshold:.2f}: {cap}.",))
-        except ConsiliumError as broken:
-            return self.refused(str(broken))
+        image = prepared(volume, self.card.image)
+        if isinstance(image, str):
+            return self.refused(image)
+        probability, told = segment(FOLDER / self.name, image[None])
+        threshold = float(self.meta["threshold"])
+        found = [one for one in places(probability[0]) if one.score >= threshold]
+        more = self.card.more
+        cap = f"at most {more['false_positives_per_image']:g} false places per image, with {more['confidence']:.0%} confidence"
+        if not found:
+            return self.reading((), (f"No place reaches the threshold of {threshold:.2f} ({cap}); a mass can still be there.",))
+        said = weighed(FOLDER / self.name, told, measured(image, found[0].mask[None], np.ones(1)))
+        return self.reading(tuple(self._found(volume, found, said)), (f"Places are shown from a score of {threshold:.2f}: {cap}.",))
 
     def _found(self, volume: Volume, found: list[Place], said: Said) -> list[Finding]:
         regions = [of_mask(stretched(one.mask, volume.shape)) for one in found]
@@ -72,7 +68,7 @@ class BreastUltrasound(Outline):
 class LungNodule(Outline):
     """The task `lung_nodule`: a nodule in the middle of a picture, or each candidate of a CT of the chest."""
 
-    def __call__(self, volume: Volume) -> Reading:
+    def look(self, volume: Volume) -> Reading:
         """Look at one picture of a nodule, or at a CT."""
         if volume.spacing is None:
             return self.refused("it needs the spacing in millimetres: the size of a nodule decides")
@@ -80,10 +76,7 @@ class LungNodule(Outline):
             return self.refused("it needs a grey image with square pixels")
         if min(volume.shape[-2:]) < SEEN:
             return self.refused(f"it needs {SEEN} x {SEEN} pixels around a nodule; this has {volume.shape[-2]} x {volume.shape[-1]}")
-        try:
-            return self._one(volume) if len(volume.shape) == 2 else self._stack(volume)
-        except ConsiliumError as broken:
-            return self.refused(str(broken))
+        return self._one(volume) if len(volume.shape) == 2 else self._stack(volume)
 
     def _one(self, volume: Volume) -> Reading:
         middle = (volume.shape[0] // 2, volume.shape[1] // 2)

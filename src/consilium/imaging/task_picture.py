@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.core.errors import ConsiliumError
 from consilium.imaging.finding import Reading
 from consilium.imaging.network_residual import asked
 from consilium.imaging.seated import Said, Seated, calibrated, judged
@@ -23,17 +22,12 @@ _WHITE = 255.0
 class Picture(Seated):
     """The task of a folder whose card says `residual` or `texture`."""
 
-    def __call__(self, volume: Volume) -> Reading:
+    def look(self, volume: Volume) -> Reading:
         """Answer for one picture, or refuse in words."""
-        try:
-            image = prepared(volume, self.card.image)
-            if isinstance(image, str):
-                return self.refused(image)
-            said = self.said(image[None])
-            places = self.resting_on(image)
-        except ConsiliumError as broken:
-            return self.refused(str(broken))
-        return self.reading((judged(self.card.label, None, (), said, because=places),))
+        image = prepared(volume, self.card.image)
+        if isinstance(image, str):
+            return self.refused(image)
+        return self.reading((judged(self.card.label, None, (), self.said(image[None]), because=self.resting_on(image)),))
 
     def raw(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds (n, answers) as the model gives them, of images (n, channels, rows, columns) in [0, 1]."""

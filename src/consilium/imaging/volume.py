@@ -51,6 +51,8 @@ class Volume:
         every slice is there; a task that reads neighbours as neighbours refuses the others.
     notes : tuple of str
         What a reader must know: gaps, missing slices, a spacing that is a projection's.
+    phantom : bool
+        Whether its maker says that it shows a phantom, or was made to control quality: nobody's image.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class Volume:
     identity: Identity = field(default_factory=Identity)
     places: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
+    phantom: bool = False
 
     def __post_init__(self) -> None:
         where = self.source or "an image"

@@ -57,11 +57,13 @@ def reader(
     zone: str | None = None,
     genome: GenomeOrder | None = None,
     tasks: tuple[Task, ...] = (),
+    retold: bool = False,
 ) -> Callable[[], Iterator[Batch]]:
     """What reads a file, data set folder or database.
 
     A file is read by the source of its suffix (`.gz` and `.zst` aside), or by the table source when the user named it with a mapping.
-    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP, DICOM), `genome` for VCFs, `tasks` for images.
+    `zone` is for sources whose material seldom says its time zone (HL7 v2, OMOP, DICOM), `genome` for VCFs, `tasks` and `retold` for
+    images.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def reader(
             do="leave it out, or convert it to one of these",
         )  # fmt: skip
     if is_images(found):
-        return partial(images.read, found.path, zone, tasks)
+        return partial(images.read, found.path, zone, tasks, retold)
     if zone is not None and getattr(source, "ZONED", False):
         return partial(source.read, found.path, zone)
     if is_genome(found):

@@ -53,14 +53,15 @@ def about(path: str | Path, zone: str | None = None) -> Source:
     return laboratory(f"{Path(path).name}{f', times in {zone}' if zone else ''}")
 
 
-def read(path: str | Path, zone: str | None = None, tasks: Iterable[Task] = ()) -> Iterator[Batch]:
+def read(path: str | Path, zone: str | None = None, tasks: Iterable[Task] = (), retold: bool = False) -> Iterator[Batch]:
     """Read a DICOM file or folder.
 
     For each series: `IMAGING//DCM//<modality>` with, as JSON, its identifiers, description, size, spacing, missing slices and folder;
     sex and birth of the patient where they are said; and what `tasks` saw in it, each thing an event.
 
     A time is in the zone that the file states (0008,0201), else in `zone`; with neither only its date is used, known at the end of that
-    day. A series is known from the latest moment that any of its images states; what a task saw, from now.
+    day. A series is known from the latest moment that any of its images states; what a task saw, from now, or, where the chart is
+    `retold`, from when the series was.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ def read(path: str | Path, zone: str | None = None, tasks: Iterable[Task] = ()) 
         As in `Europe/Zurich`.
     tasks : iterable of Task
         Asked of each series of theirs.
+    retold : bool
+        Whether the chart tells what happened earlier as if the tasks had looked at the time.
 
     Yields
     ------
@@ -85,22 +88,22 @@ def read(path: str | Path, zone: str | None = None, tasks: Iterable[Task] = ()) 
         local = ZoneInfo(zone) if zone else None
     except (ZoneInfoNotFoundError, ValueError):
         raise FormatError("There is no such time zone", where=path.name, found=zone, expected="a name as in Europe/Berlin") from None
-    return _read(path, local, tuple(tasks))
+    return _read(path, local, tuple(tasks), retold)
 
 
-def _read(path: Path, zone: ZoneInfo | None, tasks: tuple[Task, ...]) -> Iterator[Batch]:
+def _read(path: Path, zone: ZoneInfo | None, tasks: tuple[Task, ...], retold: bool) -> Iterator[Batch]:
     found, unread = read_series([path])
     rejects = [Reject(path.name, r.file, r.reason, "" if not r.row else f"frame {r.row}") for r in unread]
     if not found and len(unread) == 1 and path.is_file():
         raise FormatError(unread[0].reason, where=path.name)
     for series in found:
-        yield _batch(path, series, zone, tasks)
+        yield _batch(path, series, zone, tasks, retold)
     if rejects:
         whole = sum(not r.part for r in rejects)
         yield Batch(table([], AS_SENT), whole, 0, tuple(rejects))
 
 
-def _batch(path: Path, series: Series, zone: ZoneInfo | None, tasks: tuple[Task, ...]) -> Batch:
+def _batch(path: Path, series: Series, zone: ZoneInfo | None, tasks: tuple[Task, ...], retold: bool) -> Batch:
     files = len({h.path for h in series.headers})
     name = series.headers[0].path.name
     try:
@@ -115,7 +118,7 @@ def _batch(path: Path, series: Series, zone: ZoneInfo | None, tasks: tuple[Task,
     rows = [_event(path, series, start, known), *_person(series, path, rejects)]
     events = [table(rows, AS_SENT)]
     if tasks:
-        now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        seen = known if retold else max(datetime.now(UTC).replace(tzinfo=None, microsecond=0), known)
         for stack in series.stacks:
             fitting = [t for t in tasks if not t.modalities or series.modality in t.modalities]
             if not fitting:
@@ -129,7 +132,7 @@ def _batch(path: Path, series: Series, zone: ZoneInfo | None, tasks: tuple[Task,
                 reading = task(image)
                 if reading.refused is not None:
                     rejects.append(Reject(path.name, name, f"{task.name}: {reading.refused}", "reading"))
-                events.append(results(image, reading, series.patient, start, max(now, known)))
+                events.append(results(image, reading, series.patient, start, seen))
     import pyarrow as pa
 
     return Batch(pa.concat_tables(events), files, files, tuple(rejects))
@@ -142,7 +145,7 @@ def _event(path: Path, series: Series, start: datetime, known: datetime) -> dict
         "study": series.study, "series": series.uid, "description": series.description, "study_description": first.text("StudyDescription"),
         "body_part": first.text("BodyPartExamined"), "images": sum(len(s.frames) for s in series.stacks),
         "notes": sorted({note for stack in series.stacks for note in (*stack.notes, *stack.frames[0].notes)}),
-        "shape": [len(largest.frames), first.count("Rows"), first.count("Columns")],
+        "phantom": series.phantom, "shape": [len(largest.frames), first.count("Rows"), first.count("Columns")],
         "folder": str((path if path.is_dir() else path.parent).resolve()),
     }  # fmt: skip
     return {

@@ -56,6 +56,7 @@ def ingest(
     zone: str | None = None,
     genome: GenomeOrder | None = None,
     tasks: tuple[Task, ...] = (),
+    retold: bool = False,
     progress: Callable[[Progress], None] | None = None,
     checkpoint: int | None = None,
 ) -> Record:
@@ -79,6 +80,8 @@ def ingest(
         lookup, reference and scores from an order without a patient.
     tasks : tuple of Task
         What the imaging laboratory looks for in DICOM series among the files; none by default.
+    retold : bool
+        Whether the chart tells what happened earlier: what tasks saw then counts as known when the series was, not from now.
     progress : callable, optional
         Called after every batch and file.
     checkpoint : int, optional
@@ -109,7 +112,17 @@ def ingest(
     shards = None if committed(Path(into)) else shards_for(_events(found))
     with writing(into, shards=shards) as writer:
         run = _Run(
-            writer, plan, zone, genome, tasks, _identities(Path(into)), Tally(), len(found), sum(one.size() for one in found), progress
+            writer,
+            plan,
+            zone,
+            genome,
+            tasks,
+            retold,
+            _identities(Path(into)),
+            Tally(),
+            len(found),
+            sum(one.size() for one in found),
+            progress,
         )
         run.refuse(links)
         held = 0
@@ -129,6 +142,7 @@ class _Run:
     zone: str | None
     genome: GenomeOrder | None
     tasks: tuple[Task, ...]
+    retold: bool
     identities: Identities
     tally: Tally
     files: int
@@ -187,7 +201,7 @@ class _Run:
         begun = False
         content = hashlib.sha256()
         try:
-            read = reader(found, self.mapping, self.zone, self.genome, self.tasks)
+            read = reader(found, self.mapping, self.zone, self.genome, self.tasks, self.retold)
             for batch in read():
                 begun = True
                 if not checksum:  # a database: what was read of it is all there is to take the sum of

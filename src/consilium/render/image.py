@@ -46,6 +46,8 @@ def image_text(
         spacing = say("spacing", spacing=" x ".join(f"{s:.3g}" for s in volume.spacing)) if volume.spacing else say("no_spacing")
         size = say("size", shape=" x ".join(str(n) for n in volume.shape))
         console.print(Text(f"{size}, {spacing}, {'HU' if volume.unit == HOUNSFIELD else volume.unit}", style="dim"))
+        if volume.phantom:
+            console.print(Text(say("phantom"), style="yellow"))
         for note in volume.notes:
             console.print(Text(say("note", note=note), style="yellow"))
         if not one.readings:
@@ -102,9 +104,12 @@ def region_words(region: Region, say: Any) -> str:
 
 
 def measure_words(m: Measurement, say: Any, language: str) -> str:
-    """A measurement with its interval, in words."""
+    """A measurement with its interval, in words; a count has none, and UCUM's annotation of it is no unit for people."""
     value, low, high = (f"{one:.0f}" if one >= 100 else f"{one:.3g}" for one in (m.value, m.low, m.high))
-    return str(say("range", name=terms()[m.name].named(language), value=value, low=low, high=high, unit=m.unit))
+    named, unit = terms()[m.name].named(language), "" if m.unit.startswith("{") else m.unit
+    if m.low == m.high:
+        return str(say("just", name=named, value=value, unit=unit)).strip()
+    return str(say("range", name=named, value=value, low=low, high=high, unit=unit)).strip()
 
 
 def image_json(seen: Sequence[Seen], rejects: Sequence[Reject]) -> bytes:
@@ -127,7 +132,8 @@ def _image(one: Seen) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "modality": volume.modality, "description": volume.source, "shape": volume.shape, "spacing_mm": volume.spacing, "unit": volume.unit,
-        "notes": volume.notes, "study": volume.identity.study, "series": volume.identity.series, "readings": readings,
+        "notes": volume.notes, "phantom": volume.phantom,
+        "study": volume.identity.study, "series": volume.identity.series, "readings": readings,
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class SeriesLines:
-    """One series: its title, its study, when, notes, the things shown and how many more there are."""
+    """One series: its title, its study, when, notes, the things shown, how many more there are, and whether it is a phantom."""
 
     title: str
     time: datetime | None
@@ -49,6 +49,7 @@ class SeriesLines:
     more: int
     candidates: bool
     study: str = ""
+    phantom: bool = False
 
 
 def image_lines(consultation: Consultation, shelf: Shelf) -> tuple[SeriesLines, ...]:
@@ -62,7 +63,8 @@ def _series(one: ImageSeries, shelf: Shelf, language: str) -> SeriesLines:
     shown = tuple(_thing(f, language) for f in one.findings[:SHOWN])
     candidates = any(f.standing == "candidate" for f in one.findings)
     study = one.study if _UID.fullmatch(one.study) else ""
-    return SeriesLines(title, one.time, one.notes, shown, max(len(one.findings) - SHOWN, 0), candidates, study)
+    more = max(len(one.findings) - SHOWN, 0)
+    return SeriesLines(title, one.time, one.notes, shown, more, candidates, study, one.phantom)
 
 
 def _thing(one: ImageFinding, language: str) -> Thing:
@@ -94,7 +96,7 @@ def resources(one: ImageSeries, patient_id: str, base: Callable[..., dict[str, A
             {"uid": one.uid, "modality": {"system": fhir["modality_system"], "code": one.modality or "OT"},
              "description": one.description, "numberOfInstances": one.images}
         ],
-        "note": [{"text": note} for note in one.notes],
+        "note": [{"text": note} for note in (*([words("en", "image").say("phantom")] if one.phantom else []), *one.notes)],
     }  # fmt: skip
     yield study
     for number, found in enumerate(one.findings, start=1):

@@ -245,7 +245,8 @@ def _images(one: SeriesLines, words: Words) -> RenderableType:
     if one.time:
         head.append(f"  {day(one.time)}", style="dim")
     facts = [_line("· ", f"{plain(t.said)} ({t.claimed})", plain("; ".join(t.facts))) for t in one.things]
-    rest = [Text(plain(note), style="dim") for note in one.notes]
+    rest = [Text(words.say("imaging_phantom"), style="yellow")] if one.phantom else []
+    rest += [Text(plain(note), style="dim") for note in one.notes]
     if one.more:
         rest.append(Text(words.say("imaging_more", n=one.more), style="dim"))
     if one.candidates:
