@@ -47,7 +47,8 @@ def _readings(patient: Patient, shelf: Shelf) -> dict[str, list[GeneResult]]:
     for row in patient.events.filter(kinds).to_pylist():
         if row["time"] is not None and row["time"] > patient.as_of:
             continue
-        origin = (row["source_id"] or "").partition("#")[0]
+        source = row["source_id"] or ""
+        origin = source.rpartition("#")[0] or source  # the name of a message holds a # of its own
         parts.setdefault((concept(row["code"]), origin), {})[split(row["code"]).kind] = row
     found: dict[str, list[GeneResult]] = {}
     for (code, _), said in sorted(parts.items()):

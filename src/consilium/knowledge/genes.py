@@ -61,6 +61,10 @@ class Genes:
     populations: Mapping[str, Named] = field(default_factory=dict)
     tested: frozenset[tuple[str, str]] = frozenset()
 
+    def coded(self, words: str) -> str:
+        """The code of a phenotype by its name, however it is capitalised; empty where the name is none that is held."""
+        return next((code for name, code in self.phenotype_code.items() if name.casefold() == words.strip().casefold()), "")
+
 
 def read_genes(folder: Path, sources: Mapping[str, Source]) -> tuple[Genes, dict[str, Concept]]:
     """Read `genes.csv`, `phenotypes.csv`, `populations.csv` and `testing.csv` of a folder.

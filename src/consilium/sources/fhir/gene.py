@@ -1,4 +1,4 @@
-"""Gene: which known gene a genetic Observation is of, and by what codes it says so."""
+"""Gene: which known gene a genetic result is of, and by what codes and words it says so."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from consilium.knowledge.table import read_yaml
 from consilium.sources.fhir.coding import codings
 
 Resource = dict[str, Any]
+BETWEEN, OR = " | ", " or "
+"""What stands between diplotypes that cannot be told apart: in a record, and in what is sent."""
 
 
 @functools.cache
 def genetic_codes() -> Mapping[str, Any]:
-    """Codes of genotypes, genes and implications, as the guide writes them."""
+    """Codes of genotypes, genes and implications, as the guides write them."""
     content: Mapping[str, Any] = read_yaml(FOLDER / "pgx" / "observations.yaml", shelf().sources)
     return content
 
@@ -34,3 +36,14 @@ def genes_of(resource: Resource) -> Iterator[str]:
             for one in codings(component.get("valueCodeableConcept"), "ANSWER"):
                 if one.code in shelf().genes.gene_of:
                     yield one.code
+
+
+def diplotypes(said: str, gene: str) -> str:
+    """A genotype as a record holds it: without the gene's name, and with `|` between what cannot be told apart.
+
+    Examples
+    --------
+    >>> diplotypes("CYP2D6 *1/*4 or *4/*10", "HGNC//HGNC:2625")
+    '*1/*4 | *4/*10'
+    """
+    return said.strip().removeprefix(shelf().genes.gene_of[gene]).strip().replace(OR, BETWEEN)

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from consilium.knowledge.shelf import shelf
 from consilium.sources.fhir.coding import codings, words
-from consilium.sources.fhir.gene import genes_of, genetic_codes
+from consilium.sources.fhir.gene import diplotypes, genes_of, genetic_codes
 from consilium.sources.fhir.reading import Reading, Resource
 
-BETWEEN, OR = " | ", " or "
-"""What stands between diplotypes that cannot be told apart: in a record, and in what is sent."""
 NOT_CALLED = "not called"
 
 
@@ -18,8 +16,9 @@ def genetic(resource: Resource, patient: str, time: int, available: int, reading
     """Write a genotype, or the phenotype that is derived from one, and say whether that was done.
 
     A genotype is written as `GENOTYPE//<gene>` with the pair of alleles as sent, without the gene's name; one that was not called says so.
-    A therapeutic implication is written as `PHENOTYPE//<gene>` where its value is a phenotype that is known here, with the origin of the
-    genotype that it is derived from, so that both are one result. Everything else is left to the plain reading.
+    A therapeutic implication, or a phenotype whose code names its gene, is written as `PHENOTYPE//<gene>` where its value is a phenotype
+    that is known here, with the origin of the genotype that it is derived from, so that both are one result. Everything else is left to
+    the plain reading.
     """
     coded = {one.code for one in codings(resource.get("code"), "MEASUREMENT")}
     book = shelf().genes
@@ -28,21 +27,22 @@ def genetic(resource: Resource, patient: str, time: int, available: int, reading
         if code is None:
             return False
         said = words(resource.get("valueCodeableConcept")) or str(resource.get("valueString") or "").strip()
-        said = said.removeprefix(book.gene_of[code]).strip().replace(OR, BETWEEN)
+        said = diplotypes(said, code)
         if not said and not resource.get("dataAbsentReason"):
             return False
         reading.sheet.add(
             patient, time, f"GENOTYPE//{code}", available, f"{reading.label}#genotype", text=said or book.phenotype_code[NOT_CALLED]
         )
         return True
-    if not coded & set(genetic_codes()["implication"]):
+    own = {book.code_of[genetic_codes()["of_gene"][code]] for code in coded & set(genetic_codes()["of_gene"])}
+    if not own and not coded & set(genetic_codes()["implication"]):
         return False
-    origin, code = reading.label, next(genes_of(resource), None)
+    origin, code = reading.label, next(genes_of(resource), next(iter(own), None))
     for reference in resource.get("derivedFrom") or ():
         if found := reading.references.genotypes.get(reference.get("reference") or ""):
             origin, code = found
     phenotype = next(_phenotypes(resource), None)
-    if code is None or phenotype is None:
+    if code is None or phenotype is None or own - {code}:
         return False
     reading.sheet.add(patient, time, f"PHENOTYPE//{code}", available, f"{origin}#phenotype", text=phenotype)
     return True
@@ -60,5 +60,5 @@ def _phenotypes(resource: Resource) -> Iterator[str]:
         for one in codings(value, "ANSWER"):
             if one.code in book.phenotype_of:
                 yield one.code
-        if (named := words(value)) in book.phenotype_code:
-            yield book.phenotype_code[named]
+        if named := book.coded(words(value)):
+            yield named

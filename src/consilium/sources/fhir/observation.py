@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from consilium.core.errors import InputError
 from consilium.sources.fhir.coding import TEXT, code_of, codings, words
+from consilium.sources.fhir.gene import genetic_codes
 from consilium.sources.fhir.genetic import genetic
 from consilium.sources.fhir.reading import Reading, Resource, shown, stretch
 from consilium.sources.sheet import Sheet
@@ -36,7 +37,7 @@ def observation(resource: Resource, reading: Reading) -> None:
         raise InputError("No code")
     components = resource.get("component") or ()
     time, available = reading.dated(resource, stretch(resource, "effective"), resource.get("issued"))
-    if components and genetic(resource, patient, time, available, reading):
+    if (components or coded[0].code in genetic_codes()["of_gene"]) and genetic(resource, patient, time, available, reading):
         return
     sheet = reading.sheet
     key = _value_key(resource)

@@ -9,6 +9,7 @@ from consilium.core.errors import InputError
 from consilium.sources.fhir.coding import Coded
 from consilium.sources.hl7v2.block import Block, Item
 from consilium.sources.hl7v2.coding import codings
+from consilium.sources.hl7v2.genetic import Genetic, line
 from consilium.sources.hl7v2.message import Segment, plain
 from consilium.sources.hl7v2.reading import Reading, Stretch
 from consilium.sources.hl7v2.tables import entry, meaning
@@ -25,11 +26,12 @@ def results(block: Block, reading: Reading) -> None:
     (`NOTE//LOINC//6742-1`), and lines that name nothing of their own are the text of the report.
     """
     texts: dict[str, list[Item]] = {}
+    genetic = Genetic(block)
     for item in block.named("OBX"):
-        if item.segment.text(2) in LINES:
+        if item.segment.text(2) in LINES and not genetic.asks(item.segment):
             texts.setdefault(item.segment.raw(3), []).append(item)
         else:
-            with_refusals(item, reading, lambda segment: _observation(segment, block, reading))
+            with_refusals(item, reading, lambda segment: _observation(segment, block, reading, genetic))
     narrative: list[str] = []
     for group in texts.values():
         reading.part = group[0].label
@@ -37,6 +39,8 @@ def results(block: Block, reading: Reading) -> None:
     if block.request is not None:
         reading.part = block.request.label
         with_refusals(block.request, reading, lambda segment: _report(segment, narrative, block, reading))
+    for items in genetic.variants(block):
+        _variant(items, block, reading)
     _comments(block, reading)
 
 
@@ -88,11 +92,13 @@ def accepted(segment: Segment, block: Block) -> None:
         meaning("0123", block.request.segment.text(25))
 
 
-def _observation(segment: Segment, block: Block, reading: Reading) -> None:
+def _observation(segment: Segment, block: Block, reading: Reading, genetic: Genetic) -> None:
     accepted(segment, block)
     sent = segment.repetitions(5)
     if not sent:
         raise InputError("No value")
+    if genetic.asks(segment) and genetic.read(segment, timed(segment, block, reading), reading):
+        return
     kind, unit = segment.text(2), segment.text(6) or segment.text(6, 2)
     values = [value(kind, text, unit, segment.marks, reading.sheet) for text in sent if text or len(sent) == 1]
     coded = _named(segment)
@@ -104,6 +110,22 @@ def _observation(segment: Segment, block: Block, reading: Reading) -> None:
         reading.add(code, when, number, text, said)
     if display:
         reading.sheet.name(code, display)
+
+
+def _variant(items: list[Item], block: Block, reading: Reading) -> None:
+    """A note of everything that a group says of one variant, under the code of its first line; each line is a result of its own too."""
+    kept = []
+    for item in filter(lambda item: _named(item.segment), items):
+        try:
+            accepted(item.segment, block)
+            when = timed(item.segment, block, reading)
+        except InputError:  # named where it is read
+            continue
+        kept.append((item, when))
+    if len(kept) > 1:
+        (first, when), coded = kept[0], _named(kept[0][0].segment)
+        reading.part = first.label
+        reading.add(f"NOTE//{coded[0].code}", when, text="\n".join(line(item.segment) for item, _ in kept))
 
 
 def _text(group: list[Item], block: Block, reading: Reading) -> Iterator[str]:
