@@ -1,14 +1,17 @@
 """Laws that hold for every reader of the molecular laboratory."""
 
+import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
 
 from consilium.core.errors import LawError
-from consilium.genomics.reader import HOME, Reader, names, reader
+from consilium.genomics.reader import HOME, PAGE, Reader, names, reader
 from consilium.knowledge import shelf
 from consilium.render.words import words
+from consilium.validation import page
 
 NAMES = names()
 
@@ -50,3 +53,17 @@ def test_below_its_bar_it_does_not_speak(name):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_what_a_place_is_has_words(name, language):
     assert words(language, "dna").say(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_page_shows_its_report_and_speaks_of_what_it_reads(name):
+    own = reader(name)
+    shown = (HOME / name / PAGE).read_text(encoding="utf-8")
+    assert shown == page(own.report, card_title=own.card.title["en"], subject=own.card.subject)
+    chinese = page(own.report, card_title=own.card.title["zh"], language="zh", subject=own.card.subject)
+    read = [unescape(re.sub(r"<style>.*?</style>|<[^>]+>", "", html, flags=re.S)) for html in (shown, chinese)]
+    for written in (*own.report.limits, own.report.why):  # by people, and left as they wrote it
+        read = [text.replace(written, "") for text in read]
+    assert not re.search(r"patient|council|specialist|seated|condition\b|whom", read[0], re.I)
+    assert not re.search("患|会诊|人数|名非|专科", read[1])
+    assert f"{own.card.subject}s" in read[0]

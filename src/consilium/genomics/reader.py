@@ -18,7 +18,8 @@ from consilium.validation.report_file import read_report
 
 HOME = Path(__file__).parent / "readers"
 CARD, MODEL, REPORT, PAGE = "card.yaml", "model.onnx", "report.json", "report.html"
-MATERIALS = ("dna", "variant", "expression")
+MATERIALS = {"dna": "window", "variant": "variant", "expression": "tumour"}
+"""What a reader reads, and of what its report counts."""
 KEYS = {
     "name", "version", "material", "title", "question", "intended", "not_for", "learner", "why", "bar", "sources", "limits",
     "parameters", "learns", "window", "before", "inward", "inputs", "context",
@@ -78,10 +79,15 @@ class ReaderCard:
 
     def __post_init__(self) -> None:
         if self.material not in MATERIALS:
-            raise CardError("A reader reads another material", where=self.name, found=self.material, expected=MATERIALS)
+            raise CardError("A reader reads another material", where=self.name, found=self.material, expected=tuple(MATERIALS))
         place = self.window > 0 and 0 <= self.before < self.window and not (self.inward and self.window % 2)
         if (self.material == "dna", self.material != "dna") != (place, bool(self.inputs)):
             raise CardError("A reader of DNA has a window and a place in it, others have inputs", where=self.name)
+
+    @property
+    def subject(self) -> str:
+        """Of what its report counts: `window`, `variant` or `tumour`."""
+        return MATERIALS[self.material]
 
     @property
     def channels(self) -> tuple[str, ...]:

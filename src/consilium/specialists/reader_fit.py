@@ -145,7 +145,7 @@ def fit_reader(
             f"{held.data}: shown once, to the sealed model of {given.data}", made,
         )  # fmt: skip
     write_report(into / REPORT, report)
-    (into / PAGE).write_text(page(report, card_title=card.title["en"]), encoding="utf-8")
+    (into / PAGE).write_text(page(report, card_title=card.title["en"], subject=card.subject), encoding="utf-8")
     return Proven(report, found)
 
 

@@ -18,7 +18,7 @@ from consilium.validation.interval import wilson
 MINUS = "\N{MINUS SIGN}"
 
 
-def page(report: Report, *, card_title: str, language: str = "en", card: Card | None = None) -> str:
+def page(report: Report, *, card_title: str, language: str = "en", card: Card | None = None, subject: str = "patient") -> str:
     """Show a report to people.
 
     Parameters
@@ -31,6 +31,8 @@ def page(report: Report, *, card_title: str, language: str = "en", card: Card | 
         `en` or `zh`. What others wrote (data set, proof, limits) is shown as they wrote it.
     card : Card, optional
         Adds for whom the model is intended, its inputs by name, and the bar.
+    subject : str
+        Of what the report counts: `patient`, or for a reader of the molecular laboratory `window`, `variant` or `tumour`.
 
     Returns
     -------
@@ -40,11 +42,13 @@ def page(report: Report, *, card_title: str, language: str = "en", card: Card | 
     Raises
     ------
     InputError
-        When the language is not known.
+        When the language or the subject is not known.
     """
-    words = phrases().get(language) if language in ("en", "zh") else None
-    if words is None:
+    if language not in ("en", "zh"):
         raise InputError("The page is not written in this language", found=language, expected=("en", "zh"))
+    if subject not in ("patient", *phrases()["subjects"]):
+        raise InputError("The page does not speak of this subject", found=subject, expected=("patient", *phrases()["subjects"]))
+    words = _of(subject, language, phrases()[language])
     share = report.survival.incidence[-1].incidence.value if report.survival else report.events / report.n
     seated = next((c for c in report.comparisons if c.learner == report.learner), None)
     learners = sorted(report.comparisons, key=lambda c: (c is not seated, -c.auroc.value))
@@ -66,8 +70,8 @@ def page(report: Report, *, card_title: str, language: str = "en", card: Card | 
         coverage_domain=plots.interval_domain([c.covered for c in report.coverage_at_90], [0.9]) if report.coverage_at_90 else None,
         missing=sorted(report.missing.items(), key=lambda item: -item[1]),
         label=partial(_label, card, language),
-        said=partial(_said, language=language),
-        named=partial(_named, language=language),
+        said=partial(_said, language=language, subject=subject),
+        named=lambda name: _of(subject, language, _named(name, language=language)),
         estimate=estimated(words),
         number=number,
         plots=plots,
@@ -137,14 +141,28 @@ def _named(name: str, *, language: str) -> str:
     return ": ".join(names.get(part, {}).get(language, part) for part in name.split(": "))
 
 
-def _said(sentence: str, *, language: str) -> str:
-    """A sentence of another module in the reader's language, where it is known."""
+def _said(sentence: str, *, language: str, subject: str) -> str:
+    """A sentence of another module in the reader's language, where it is known; what people wrote stays as they wrote it."""
     for known in phrases()["sentences"]:
         found = re.fullmatch(known["sent"], sentence)
         if found:
             parts = {key: _named(text, language=language) if key == "name" else text for key, text in found.groupdict().items()}
-            return str(known[language].format(**parts))
+            return str(_of(subject, language, known[language]).format(**parts))
     return sentence
+
+
+def _of(subject: str, language: str, said: Any) -> Any:
+    """Words that speak of patients, speaking of another subject; lists and mappings of words too."""
+    if subject == "patient":
+        return said
+    if isinstance(said, Mapping):
+        return {key: _of(subject, language, value) for key, value in said.items()}
+    if isinstance(said, list):
+        return [_of(subject, language, value) for value in said]
+    if isinstance(said, str):
+        for old, new in phrases()["instead"][language]:
+            said = said.replace(old, new.format(**phrases()["subjects"][subject][language]))
+    return said
 
 
 @cache
