@@ -193,6 +193,8 @@ def test_bad_files_are_refused_in_words(tmp_path: Path) -> None:
     gene = GENES["CYP3A5"]
     with pytest.raises(NotFoundError, match="No such file"):
         VariantFile(tmp_path / "none.vcf")
+    with pytest.raises(InputError, match="A folder"):
+        VariantFile(tmp_path)
     (tmp_path / "text.vcf").write_text("hello\n")
     with pytest.raises(FormatError, match="Not a VCF"):
         VariantFile(tmp_path / "text.vcf")
@@ -211,6 +213,10 @@ def test_bad_files_are_refused_in_words(tmp_path: Path) -> None:
     cut.write_bytes(whole.read_bytes()[:-12])
     with pytest.raises(FormatError, match="cut short"):
         call_all(VariantFile(cut), [gene])
+    short = tmp_path / "short.vcf"
+    short.write_text(path.read_text() + f"{gene.chromosome}\t1\n")
+    with pytest.raises(FormatError, match=r"columns cannot be read.*line \d+"):
+        call_all(VariantFile(short, "b"), [gene])
     odd = tmp_path / "odd.vcf"
     odd.write_text(path.read_text().replace("0|0\t1|1", "0|0\t1|7"))
     with pytest.raises(FormatError, match=r"GT cannot be read.*line \d+.*1\|7"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from pathlib import Path
 
 import orjson
@@ -238,6 +239,7 @@ def test_a_build_is_whole_or_not_there(tmp_path: Path) -> None:
         (lambda t: t.replace("##reference=GRCh38\n", ""), "--build"),
         (lambda t: t.replace("CLNREVSTAT", "CLNREV"), "Not a VCF of ClinVar"),
         (lambda t: "hello\n", "Not a VCF"),
+        (lambda t: t.replace("2026-01-03", "2026-99-99"), "2026-99-99"),
     ],
 )
 def test_bad_files_are_refused_in_words(tmp_path: Path, change, words: str) -> None:
@@ -253,11 +255,25 @@ def test_a_damaged_lookup_is_refused(lookup: ClinVar, tmp_path: Path) -> None:
     (tmp_path / TABLE).write_bytes(b"PAR1")
     with pytest.raises(FormatError, match="Build it again"):
         ClinVar(tmp_path)
+    (tmp_path / "c.vcf").write_text(HEAD + RECORDS)
+    shutil.copy(build_clinvar(tmp_path / "c.vcf", tmp_path / "whole").folder / TABLE, tmp_path / TABLE)
+    for about in ("[]", "{}", '{"form": 1}'):
+        (tmp_path / ABOUT).write_text(about)
+        with pytest.raises(FormatError, match="Build it again"):
+            ClinVar(tmp_path)
+
+
+def test_a_tumour_is_no_genome(lookup: ClinVar, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="somatic"):
+        look_up(genome(tmp_path / "a.vcf", ["1\t1000\t.\tC\tT\t.\tPASS\tDP=9;SOMATIC\tGT\t0/1"]), lookup)
+    assert not look_up(genome(tmp_path / "b.vcf", ["1\t1000\t.\tC\tT\t.\tPASS\tDP=9;SOMATIC\tGT\t0/0"]), lookup).findings
 
 
 def test_the_commands(tmp_path: Path) -> None:
     run = CliRunner()
     (tmp_path / "c.vcf").write_text(HEAD + RECORDS)
+    refused = run.invoke(app, ["clinvar", str(tmp_path / "c.vcf"), "--out", str(tmp_path / "c.vcf" / "l")])
+    assert refused.exit_code == 1 and "Check the path" in refused.output and "Traceback" not in refused.output
     made = run.invoke(app, ["clinvar", str(tmp_path / "c.vcf"), "--out", str(tmp_path / "l")])
     assert made.exit_code == 0 and "pathogenic" in made.output
     genome(tmp_path / "a.vcf", ["13\t32338700\t.\tCAAA\tCAA\t.\tPASS\t.\tGT\t0/1"])

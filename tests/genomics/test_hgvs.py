@@ -171,3 +171,10 @@ def test_the_shared_names_are_read(unzipped) -> None:
                 continue
             assert read_hgvs(str(found)).accession == found.accession
     assert refused and all("?" in text and why == "it has an uncertain place" for text, why in refused)
+
+
+def test_a_place_beyond_its_chromosome_has_no_place_in_a_file() -> None:
+    length = chromosome_lengths("GRCh38")["17"]
+    assert to_vcf(read_hgvs(f"NC_000017.11:g.{length}A>C"))[1].start == length
+    with pytest.raises(InputError, match="outside the chromosome"):
+        to_vcf(read_hgvs(f"NC_000017.11:g.{length + 1}A>C"))

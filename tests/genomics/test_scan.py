@@ -30,3 +30,12 @@ def test_a_start_31_bases_after_a_tata_box():
     scanned, bases = found("promoter")
     best = max(scanned.sites, key=lambda site: site.probability)
     assert abs(best.place - (bases.index("TATAAAAG") + 1 + 31)) <= 2
+
+
+def test_of_windows_that_are_mostly_unknown_nothing_is_said():
+    scanned, bases = found("splice_donor", prior=0.01)
+    padded = scan(reader("splice_donor"), "n", "N" * 200 + bases, prior=0.01)
+    assert padded.unread > 100 and padded.windows + padded.unread == scanned.windows + 200
+    assert {site.place - 200 for site in padded.sites} >= {site.place for site in scanned.sites}
+    unknown = scan(reader("splice_donor"), "n", "N" * 200, least=0.0)
+    assert (unknown.windows, unknown.sites) == (0, ())

@@ -118,7 +118,7 @@ class Language(StrEnum):
 
 
 def worded(act: Callable[..., Any]) -> Callable[..., Any]:
-    """An error that we raise on purpose ends in one paragraph and exit code 1, never in a traceback."""
+    """An error that we raise on purpose, or a path that cannot be used, ends in one paragraph and exit code 1, never in a traceback."""
 
     @functools.wraps(act)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -130,6 +130,11 @@ def worded(act: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:
             sys.stderr.close()
             raise typer.Exit(1) from None
+        except OSError as error:
+            where = escape(str(error.filename or "the file system"))
+            err.print(f"[bold red]{type(error).__name__}[/] {escape(error.strerror or str(error))} in {where}. "
+                      "Check the path, its rights and the space that is left.", highlight=False, soft_wrap=True)  # fmt: skip
+            raise typer.Exit(1) from error
 
     return wrapped
 

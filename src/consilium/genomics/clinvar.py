@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date as calendar
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ STEP = 10_000
 TRUSTED = 1
 """Stars that a record needs before a criterion may rest on it."""
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_ABOUT = ("form", "build", "date", "file", "aligned", "records", "null_genes")
 _SCHEMA = pa.schema([
     ("chromosome", pa.string()), ("start", pa.int32()), ("end", pa.int32()), ("ref", pa.string()), ("alt", pa.string()),
     ("identifier", pa.string()), ("genes", pa.string()), ("class", pa.string()), ("words", pa.string()), ("status", pa.string()),
@@ -108,7 +110,7 @@ def build_clinvar(
     told, _ = build_of(file, build)
     form = _form(file)
     stated = _DATE.fullmatch(date or file.header.date)
-    if not stated:
+    if not stated or not _is_date("-".join(stated.groups())):
         raise InputError(
             "Nothing says of what date the classifications are", where=file.path.name, found=date or file.header.date or "no ##fileDate",
             expected="as 2026-01-03", do="say it with --date: classifications age",
@@ -170,7 +172,13 @@ class ClinVar:
             self._file = pq.ParquetFile(folder / TABLE)
         except (orjson.JSONDecodeError, OSError, pa.ArrowInvalid) as broken:
             raise FormatError("The lookup is damaged", where=str(folder), found=str(broken)[:120], do="build it again") from None
-        if about.get("form") != FORM or not self._file.schema_arrow.equals(_SCHEMA) or self._file.metadata.num_rows != about["records"]:
+        if (
+            not isinstance(about, dict)
+            or not set(_ABOUT) <= set(about)
+            or about["form"] != FORM
+            or not self._file.schema_arrow.equals(_SCHEMA)
+            or self._file.metadata.num_rows != about["records"]
+        ):
             raise FormatError("The lookup is of another version, or incomplete", where=str(folder), do="build it again")
         self.build: str = about["build"]
         self.date: str = about["date"]
@@ -349,6 +357,14 @@ def _rows_of(record: Record, name: str, form: Mapping[str, Any], reference: Refe
         spelled = normalised(variant, reference)
         rows.append({**common, "start": spelled.start, "end": spelled.end, "ref": spelled.ref, "alt": spelled.alt})
     return rows
+
+
+def _is_date(text: str) -> bool:
+    try:
+        calendar.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=4096)

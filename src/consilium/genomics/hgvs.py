@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from consilium.core.errors import FormatError, InputError
 from consilium.genomics.variant import Reference, Variant, normalised
-from consilium.knowledge.builds import accession_of, chromosome_of
+from consilium.knowledge.builds import accession_of, chromosome_lengths, chromosome_of
 
 KINDS = "gmocnrp"
 LETTERS = {
@@ -177,10 +177,12 @@ def to_vcf(name: Hgvs, reference: Reference | None = None) -> tuple[str, Variant
     if name.kind not in "gm" or where is None:
         raise InputError(
             "Only a genomic name on a chromosome has a place in a VCF", found=str(name), expected="as NC_000017.10:g.41246481T>C",
-            do="give the genomic name; transcripts are not mapped",
+            do="give the genomic name, on a chromosome of GRCh37 or GRCh38; transcripts are not mapped",
         )  # fmt: skip
     build, chromosome = where
     first, last = name.start.base, name.end.base
+    if last > chromosome_lengths(build).get(chromosome, last):
+        raise InputError("The place lies outside the chromosome", found=str(name), where=chromosome)
 
     def held(low: int, high: int) -> str:
         if reference is None:

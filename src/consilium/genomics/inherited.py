@@ -20,6 +20,8 @@ from consilium.knowledge.inherited import fields, secondary_genes
 REACH = 200
 """Bases to the right of a place within which an unaligned insertion or deletion may be written, where a reference can align it."""
 NAME = "ClinVar"
+SOMATIC = "SOMATIC"
+"""The flag in INFO by which a VCF says that a variant was not inherited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def look_up(file: VariantFile, lookup: ClinVar, *, build: str = "", reference: R
     Raises
     ------
     InputError
-        When genome and lookup are on different builds.
+        When genome and lookup are on different builds, or the file marks a variant as somatic.
     """
     told, _ = build_of(file, build)
     if told != lookup.build:
@@ -107,6 +109,11 @@ def _carried(file: VariantFile, lookup: ClinVar, reference: Reference | None, lo
         present = [n for n in record.genotype if n]
         if not present:
             continue
+        if SOMATIC in record.info.split(";"):
+            raise InputError(
+                "The file marks variants as somatic: inherited ones cannot be told from them", where=file.path.name,
+                found=f"{record.chromosome}:{record.start}", do="give the VCF of blood or saliva; `consilium tumour` reads a tumour's",
+            )  # fmt: skip
         if record.filter not in PASSED:
             filtered += 1
             continue

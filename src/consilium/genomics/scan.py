@@ -61,12 +61,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a reader found in one sequence: windows looked at, and sites from `least` on, in their order."""
+    """What a reader found in one sequence: windows looked at, and sites from `least` on, in their order.
+
+    `unread` windows hold more letters that stand for several bases than bases: of them nothing is said.
+    """
 
     reader: str
     sequence: str
     length: int
     windows: int
+    unread: int
     share: float
     prior: float | None
     least: float
@@ -109,16 +113,28 @@ def scan(
         )
     moved = 0.0 if prior is None else _logit(prior) - _logit(share)
     found: list[tuple[float, str, int, NDArray[np.float32]]] = []
+    unread = 0
     strands = (("+", sequence), ("-", reverse_complement(sequence))) if both_strands else (("+", sequence),)
     for strand, read in strands:
         for start, rows in windows(card, read):
+            told = (rows == 1).sum(axis=1) * 2 >= card.window
+            unread += int((~told).sum())
             scored = reader.model.log_odds(rows) + moved
-            found += [(float(scored[n]), strand, start + int(n), rows[n]) for n in np.flatnonzero(probability_of(scored) >= least)]
+            likely = np.flatnonzero((probability_of(scored) >= least) & told)
+            found += [(float(scored[n]), strand, start + int(n), rows[n]) for n in likely]
             found = sorted(found, key=lambda site: -site[0])[:most]
     sites = tuple(_site(reader, name, sequence, moved, *each) for each in sorted(found, key=lambda site: (site[2], site[1])))
-    looked = (len(sequence) - card.window + 1) * len(strands)
+    looked = (len(sequence) - card.window + 1) * len(strands) - unread
     return Scan(
-        card.name, name, len(sequence), looked, share, prior, least, tuple(sorted(sites, key=lambda site: (site.place, site.strand)))
+        card.name,
+        name,
+        len(sequence),
+        looked,
+        unread,
+        share,
+        prior,
+        least,
+        tuple(sorted(sites, key=lambda site: (site.place, site.strand))),
     )
 
 

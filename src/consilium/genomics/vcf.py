@@ -160,12 +160,20 @@ class VariantFile:
     ------
     NotFoundError
         No such file.
+    InputError
+        It is a folder.
     FormatError
         Not a VCF, a version that is not read, or a broken header.
     """
 
     def __init__(self, path: str | Path, sample: str | None = None) -> None:
         self.path = Path(path)
+        if self.path.is_dir():
+            raise InputError(
+                "A folder, where one VCF is read",
+                where=str(path),
+                do="name the file in it; `consilium ingest` reads a folder with samples.csv",
+            )
         if not self.path.is_file():
             raise NotFoundError("No such file", where=str(path), do="check the path")
         self.compressed = _compressed(self.path)
@@ -269,6 +277,8 @@ class VariantFile:
             # A reference block or a long deletion may begin before a region: only then is more of the line worth reading.
             if start < starts[name][spot]:
                 cells = rest.split(b"\t", 6)
+                if len(cells) < 2:
+                    raise self._broken(number, "columns", str(2 + len(cells)).encode(), str(9 + len(self.header.samples)))
                 stated = _END.search(cells[5]) if len(cells) > 5 else None
                 end = max(start + len(cells[1]) - 1, int(stated[1]) if stated else 0)
                 if end < starts[name][spot]:

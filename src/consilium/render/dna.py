@@ -37,8 +37,10 @@ def dna_text(
                 numbers = f"{site.probability:.2f}", f"{site.low:.2f}-{site.high:.2f}"
                 table.add_row(str(site.place), site.strand, *numbers, Text(because, style="dim"))
             console.print(table)
-        else:
+        elif scan.windows:
             console.print(say("none", least=scan.least))
+        if scan.unread:
+            console.print(Text(say("unread", n=f"{scan.unread:,}"), style="yellow"))
         if scan.prior is not None:
             console.print(Text(say("prior", prior=f"{scan.prior:.2%}"), style="dim"))
         elif scan.windows > 1:
