@@ -72,7 +72,7 @@ def step(name: str, folder: Path, subjects: int) -> None:
         consilium.ingest(folder / "export", folder / "record")
         return
     ids = dict(Record.open(folder / "record").patients())
-    asked = pq.read_table(folder / "labels", partitioning=None)
+    asked = pa.concat_tables([pq.ParquetFile(p).read() for p in sorted((folder / "labels").rglob("*.parquet"))])
     subjects = pa.array([ids[str(s)] for s in asked["subject_id"].to_pylist()], pa.int64())
     rows = pa.table({"subject_id": subjects, "as_of": asked["prediction_time"]})
     features_of(Record.open(folder / "record"), inputs(), rows, folder / "ours")

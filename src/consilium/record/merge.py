@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from consilium.core.errors import RecordError
 from consilium.core.events import SCHEMA
+from consilium.record import parquet
 from consilium.record.manifest import MEND
 from consilium.record.spill import append, pieces
 
@@ -100,7 +101,7 @@ def _firsts(old: Path | None, spill: Path) -> NDArray[np.int64]:
     """The first subject of each range; a subject with more events than a range may hold has one to itself."""
     columns = [piece["subject_id"].to_numpy() for piece in pieces(spill, _SUBJECT)]
     if old is not None:
-        columns.append(pq.read_table(old, columns=["subject_id"])["subject_id"].to_numpy())
+        columns.append(parquet.read(old, ["subject_id"])["subject_id"].to_numpy())
     subjects, counts = np.unique(np.concatenate(columns), return_counts=True)
     first = np.flatnonzero(np.diff(np.cumsum(counts) // ROWS_AT_ONCE, prepend=-1))
     starts: NDArray[np.int64] = subjects[first]

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from consilium.core.code import concept
 from consilium.core.source import Source
+from consilium.record import parquet
 from consilium.record.layout import METADATA
 from consilium.record.manifest import File, described
 from consilium.record.placement import SPLITS, placed
@@ -87,13 +88,13 @@ def write(
 
 def read_codes(root: Path) -> dict[str, str | None]:
     """Display of every code, None where nobody sent one."""
-    table = pq.read_table(root / CODES)
+    table = parquet.read(root / CODES)
     return dict(zip(table["code"].to_pylist(), table["description"].to_pylist(), strict=True))
 
 
 def read_patients(root: Path) -> dict[str, int]:
     """Subject of every patient, by the sender's identifier, in the order of identifiers."""
-    table = pq.read_table(root / SUBJECTS)
+    table = parquet.read(root / SUBJECTS)
     return dict(sorted(zip(table["patient_id"].to_pylist(), table["subject_id"].to_pylist(), strict=True)))
 
 

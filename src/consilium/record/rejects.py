@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from consilium.core.events import Reject
+from consilium.record import parquet
 
 COLUMNS = pa.schema([(f.name, pa.string()) for f in fields(Reject)])
 ROWS_AT_ONCE = 50_000
@@ -50,4 +51,4 @@ class RejectFile:
 
 def read(path: Path) -> list[Reject]:
     """Read a file of rejects."""
-    return [Reject(**row) for row in pq.read_table(path).to_pylist()]
+    return [Reject(**row) for row in parquet.read(path).to_pylist()]

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from consilium.core.errors import RecordError
+from consilium.record import parquet
 from consilium.record.manifest import MEND
 
-PART_ROWS = 100_000
-"""Events in one part of a shard, about: with all that is computed beside them some 200 MB at most."""
+PART_ROWS = 50_000
+"""Events in one part of a shard, about: with all that is computed beside them some 100 MB at most."""
 
 
 def read_shard(path: Path) -> pa.Table:
@@ -27,7 +28,7 @@ def read_shard(path: Path) -> pa.Table:
         When it is gone or damaged.
     """
     with reading(path):
-        return pq.read_table(path, partitioning=None)
+        return parquet.read(path)
 
 
 def parts(path: Path, rows: int = PART_ROWS) -> Iterator[pa.Table]:

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from consilium.core.errors import FormatError, LawError, RecordError
 from consilium.core.events import SCHEMA
-from consilium.record import layout
+from consilium.record import layout, parquet
 from consilium.record.durable import sync
 from consilium.record.engine import Progress, run
 from consilium.record.layout import LOCK
@@ -46,7 +46,9 @@ COUNTS = b"consilium.counts"
 """Key under which a table (and a finished file) carries what it counted, as JSON."""
 ROWS = pa.schema([pa.field("subject_id", pa.int64(), nullable=False), pa.field("as_of", pa.timestamp("us"), nullable=False)])
 """Who is asked about, and when (UTC without zone); further columns are carried along."""
-GROUP_BYTES = 32 * 2**20
+GROUP_BYTES = 8 * 2**20
+TABLES_AT_ONCE = 16
+"""Tables that wait to be written, before they become one: a column weighs a kilobyte before its first number."""
 GATHERED_ROWS = 16_384
 
 Make = Callable[[pa.Table, pa.Table | None], Iterator[pa.Table]]
@@ -77,7 +79,7 @@ class Tables:
 
     def read(self) -> pa.Table:
         """All of it in memory, in the order of shards."""
-        return pa.concat_tables([pq.read_table(file, partitioning=None).replace_schema_metadata() for file in self.files])
+        return pa.concat_tables([parquet.read(file).replace_schema_metadata() for file in self.files])
 
 
 def write_tables(
@@ -254,6 +256,8 @@ def _write(make: Make, shard: Path | None, asked: pa.Table | None, into: Path) -
                 counts.update(_told(table.schema.metadata))
                 waiting.append(table.replace_schema_metadata())
                 held += table.nbytes
+                if len(waiting) == TABLES_AT_ONCE:
+                    waiting = [pa.concat_tables(waiting).combine_chunks()]
                 if held >= GROUP_BYTES:
                     writer, held = _flushed(writer, aside, waiting), 0
         writer = _flushed(writer, aside, waiting)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from consilium.core.code import BIRTH, FEMALE, MALE, NAME
 from consilium.core.patient import completed_years
+from consilium.record import parquet
 from consilium.render.page import Row
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def census(record: Record) -> Census:
     facts: dict[int, list[tuple[str, datetime | None, str | None]]] = {}
     last: dict[int, datetime] = {}
     for path in record.shards():
-        table = pq.read_table(path, columns=COLUMNS)
+        table = parquet.read(path, COLUMNS)
         for row in table.filter(pc.is_in(table["code"], value_set=pa.array(SHOWN))).to_pylist():
             facts.setdefault(row["subject_id"], []).append((row["code"], row["time"], row["text_value"]))
         begun = table.filter(pc.fill_null(pc.less_equal(table["time"], table["available"]), False))
