@@ -14,7 +14,7 @@ from consilium.cli.main import app
 from consilium.core.errors import FormatError, InputError, NotFoundError
 from consilium.genomics.clinvar import ABOUT, TABLE, ClinVar, build_clinvar
 from consilium.genomics.inherited import Looked, look_up
-from consilium.genomics.variant import Variant
+from consilium.genomics.variant import Variant, normalised
 from consilium.genomics.vcf import VariantFile
 
 HEAD = """##fileformat=VCFv4.1
@@ -302,3 +302,53 @@ def test_the_file_of_2016(unzipped, tmp_path: Path) -> None:
     known = lookup.at([Variant("17", 41276044, "ACT", "A"), Variant("6", 26093141, "G", "A"), Variant("17", 41276045, "C", "CT")])
     said = {e.identifier: (e.classification, e.stars) for e in known.values()}
     assert said == {"9": ("conflicting", 1), "17662": ("pathogenic", 3), "37691": ("none", 0)}
+
+
+KNOWN = {
+    # place on GRCh37, and the number, class and place on the list of secondary findings that a textbook leads one to expect
+    "17-41276044-ACT-A": ("17662", "pathogenic", "report"),  # BRCA1 c.68_69del
+    "17-41209079-T-TG": ("17677", "pathogenic", "report"),  # BRCA1 c.5266dup
+    "13-32914437-GT-G": ("9325", "pathogenic", "report"),  # BRCA2 c.5946del
+    "13-32911297-TAAAC-T": ("9322", "pathogenic", "report"),  # BRCA2 c.2808_2811del
+    "17-7578406-C-T": ("12374", "pathogenic", "report"),  # TP53 Arg175His
+    "17-7577538-C-T": ("12356", "pathogenic_or_likely", "report"),  # TP53 Arg248Gln
+    "17-7577539-G-A": ("12347", "pathogenic_or_likely", "report"),  # TP53 Arg248Trp
+    "19-11213463-G-A": ("3736", "pathogenic_or_likely", "report"),  # LDLR, familial hypercholesterolaemia of Elverum
+    "7-117199644-ATCT-A": ("7105", "pathogenic", ""),  # CFTR Phe508del
+    "11-46761055-G-A": ("13310", "pathogenic", ""),  # F2 c.*97G>A
+    "13-20763685-AC-A": ("17004", "pathogenic", ""),  # GJB2 c.35del
+    "12-103234271-G-A": ("577", "pathogenic", ""),  # PAH Arg408Trp
+    "1-76226846-A-G": ("3586", "pathogenic", ""),  # ACADM Lys329Glu
+    "14-94844947-C-T": ("17967", "pathogenic", ""),  # SERPINA1, allele Z
+    "15-72638916-C-CATAG": ("3889", "pathogenic", ""),  # HEXA, four bases of Tay-Sachs disease
+    "22-29091856-AG-A": ("128042", "pathogenic", ""),  # CHEK2 c.1100del
+    "5-112175211-T-A": ("822", "conflicting", ""),  # APC Ile1307Lys
+    "6-26093141-G-A": ("9", "conflicting", ""),  # HFE Cys282Tyr
+    "6-26091179-C-G": ("10", "conflicting", ""),  # HFE His63Asp
+}
+"""Conflicting are those that submitters of 2016 did not agree on. The twentieth is benign, and only counted: BRCA1 Pro871Leu."""
+BENIGN = "17-41244936-G-A"
+
+
+def test_twenty_variants_that_everybody_knows(unzipped, tmp_path: Path) -> None:
+    places = {tuple(place.split("-")[:2]) for place in (*KNOWN, BENIGN)}
+    with gzip.open(unzipped("clinvar") / "clinvar_2016-09-10.b37.vcf.gz", "rt") as lines:
+        kept = [line for line in lines if line.startswith("#") or tuple(line.split("\t", 2)[:2]) in places]
+    (tmp_path / "c.vcf").write_text("".join(kept))
+    lookup = ClinVar(build_clinvar(tmp_path / "c.vcf", tmp_path / "l", date="2016-09-10").folder)
+    ordered = sorted((place.split("-") for place in (*KNOWN, BENIGN)), key=lambda part: (int(part[0]), int(part[1])))
+    rows = [f"{c}\t{place}\t.\t{ref}\t{alt}\t.\tPASS\t.\tGT\t0/1" for c, place, ref, alt in ordered]
+    file = genome(tmp_path / "a.vcf", rows)
+    file.path.write_text(file.path.read_text().replace("GRCh38", "GRCh37"))
+    looked = look_up(VariantFile(file.path), lookup)
+    assert {f.place: (f.identifier, f.classification, f.secondary) for f in looked.findings} == {
+        normal(place): told for place, told in KNOWN.items()
+    }
+    assert sum(looked.carried.values()) == 20 and looked.carried["benign"] == 1
+
+
+def normal(place: str) -> str:
+    """A place as a finding writes it: without shared bases."""
+    chromosome, start, ref, alt = place.split("-")
+    spelled = normalised(Variant(chromosome, int(start), ref, alt), None)
+    return f"{spelled.chromosome}-{spelled.start}-{spelled.ref}-{spelled.alt}"
