@@ -6,6 +6,7 @@ python benchmarks/sequence.py --set splice --into DIR   # the same, and the seal
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from dataclasses import replace
 from enum import StrEnum
@@ -20,10 +21,11 @@ from rich.table import Table
 
 from consilium.core.report import Estimate
 from consilium.genomics.expression import standing
-from consilium.genomics.reader import CARD, HOME, MODEL, ReaderCard, read_reader_card
+from consilium.genomics.reader import CARD, HOME, MODEL, ReaderCard, read_reader_card, reader
 from consilium.models.served import ServedModel
 from consilium.record import folds
-from consilium.specialists.reader_data import brca1, examples, genefu, splice, tcga
+from consilium.specialists.reader_data import brca1, examples, genefu, rows_of, splice, tcga
+from consilium.specialists.reader_data import promoters as made_promoters
 from consilium.specialists.reader_fit import SEED, Examples, Proven, fit_reader, unseen
 from consilium.validation import auroc
 from consilium.validation.interval import wilson
@@ -47,6 +49,7 @@ class Set(StrEnum):
     splice = "splice"
     lstm = "lstm"
     promoters = "promoters"
+    stress = "stress"
     brca1 = "brca1"
     expression = "expression"
 
@@ -58,7 +61,10 @@ def main(
     compare: Annotated[str, typer.Option(help="Other learners under the same folds, by commas.")] = "",
 ) -> None:
     """Measure, print the tables, and the figures as JSON in the last line."""
-    every = {Set.splice: splice_junctions, Set.lstm: splice_lstm, Set.promoters: promoters, Set.brca1: variants, Set.expression: expression}
+    every = {
+        Set.splice: splice_junctions, Set.lstm: splice_lstm, Set.promoters: promoters, Set.stress: stressed, Set.brca1: variants,
+        Set.expression: expression,
+    }  # fmt: skip
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as aside:
         for name, measured in every.items():
@@ -146,6 +152,70 @@ def promoters(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, obj
     given, held = examples(card, data / "sequence")
     proven = fit_reader(card, given, into / card.name, held=held, compare=compare, progress=lambda said: console.log(said))
     return reported(card.name, proven)
+
+
+def stressed(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, object]:
+    """The shipped promoter reader shown other negatives of the mouse than those it learned to refuse; nothing is chosen by them."""
+    own, draw = reader("promoter"), np.random.default_rng(SEED)
+    of, at = own.card.learns, int(own.card.learns["at"])
+    shown = made_promoters(data / "sequence", str(of["held_file"]))
+    sequences = [s for s, kind in zip(shown.sequences, shown.kind, strict=True) if kind == "P"]
+    asked = {
+        "made as it learned: 12 of 20 segments drawn anew": (
+            "made",
+            [s for s, k in zip(shown.sequences, shown.kind, strict=True) if k == "N"],
+            at,
+        ),
+        "shuffled, neighbours kept": ("shuffled", [shuffled(s[at : at + own.card.window], draw) for s in sequences], 0),
+        "real DNA upstream of the same genes": ("upstream", sequences, 0),
+    }
+    told = own.model.log_odds(rows_of(own.card, sequences, at))
+    groups, y = np.tile(shown.groups[: len(sequences)], 2), np.repeat([1, 0], len(sequences)).astype(np.int8)
+    table = Table(title=f"promoter: {len(sequences)} of the mouse (called: {(told >= 0).mean():.1%}) against as many negatives")
+    for column in ("negatives", "AUROC", "called a promoter, %"):
+        table.add_column(column, justify="left" if column == "negatives" else "right")
+    found: dict[str, object] = {"promoter_called": round(float((told >= 0).mean()), 4)}
+    for words, (name, negatives, start) in asked.items():
+        theirs = own.model.log_odds(rows_of(own.card, negatives, start))
+        area, called = (
+            auroc(y, 1 / (1 + np.exp(-np.concatenate([told, theirs]))), subjects=groups),
+            wilson(int((theirs >= 0).sum()), len(theirs)),
+        )
+        table.add_row(words, worded(area, 1), worded(called))
+        found |= {f"promoter_auroc_{name}": round(area.value, 4), f"promoter_called_{name}": round(called.value, 4)}
+    out.print(table)
+    return found
+
+
+def shuffled(sequence: str, draw: np.random.Generator) -> str:
+    """The same bases in another order, with every pair of neighbours as often as before (Altschul and Erickson 1985).
+
+    >>> made = shuffled("ACGGTACGATTACA", np.random.default_rng(1))
+    >>> pairs = [sorted(zip(s, s[1:])) for s in (made, "ACGGTACGATTACA")]
+    >>> made != "ACGGTACGATTACA", pairs[0] == pairs[1]
+    (True, True)
+    """
+    followers = {base: [b for a, b in itertools.pairwise(sequence) if a == base] for base in set(sequence)}
+    final = {base: str(draw.choice(own)) for base, own in followers.items() if base != sequence[-1]}
+    while not all(_leads(base, sequence[-1], final) for base in final):  # the last steps must lead to the last base
+        final = {base: str(draw.choice(followers[base])) for base in final}
+    queues = {}
+    for base, own in followers.items():
+        if base in final:
+            own.remove(final[base])
+        queues[base] = [*map(str, draw.permutation(own)), *([final[base]] if base in final else [])]
+    made = [sequence[0]]
+    while queues[made[-1]]:
+        made.append(queues[made[-1]].pop(0))
+    return "".join(made)
+
+
+def _leads(base: str, last: str, final: dict[str, str]) -> bool:
+    seen = set()
+    while base != last and base not in seen:
+        seen.add(base)
+        base = final[base]
+    return base == last
 
 
 def variants(data: Path, into: Path, compare: tuple[str, ...]) -> dict[str, object]:
