@@ -195,7 +195,7 @@ def shuffled(sequence: str, draw: np.random.Generator) -> str:
     >>> made != "ACGGTACGATTACA", pairs[0] == pairs[1]
     (True, True)
     """
-    followers = {base: [b for a, b in itertools.pairwise(sequence) if a == base] for base in set(sequence)}
+    followers = {base: [b for a, b in itertools.pairwise(sequence) if a == base] for base in sorted(set(sequence))}
     final = {base: str(draw.choice(own)) for base, own in followers.items() if base != sequence[-1]}
     while not all(_leads(base, sequence[-1], final) for base in final):  # the last steps must lead to the last base
         final = {base: str(draw.choice(followers[base])) for base in final}
