@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import pyarrow as pa
+import pytest
 
 from consilium.core import Consultation, Patient
 from consilium.core.events import table
@@ -73,3 +75,27 @@ def test_a_misshapen_genotype_is_a_named_reject_and_nothing_else_is_lost() -> No
     batch = read_resources([broken, whole], "x")
     assert (batch.rows, batch.read, len(batch.rejects)) == (2, 1, 1)
     assert _genes(batch.events)["CYP2C19"].diplotypes == ("*1/*2",)
+
+
+def _activity(gene_of_code: str = "79716-7", *, component: dict | None = None) -> dict:
+    value = {"coding": [{"system": LOINC, "code": "LA25391-6", "display": "Normal metabolizer"}]}
+    more = {"component": [component]} if component else {}
+    return _observation("a", {"system": LOINC, "code": gene_of_code}, valueCodeableConcept=value, **more)
+
+
+def test_a_phenotype_whose_code_names_its_gene_needs_no_component() -> None:
+    assert _genes(read_resources([_activity()], "x").events)["CYP2C9"].phenotype == "Normal Metabolizer"
+
+
+def test_a_code_of_one_gene_with_the_component_of_another_is_no_result_of_either() -> None:
+    events = read_resources([_activity(component=GENE)], "x").events
+    assert not _genes(events) and "LOINC//79716-7" in events["code"].to_pylist()
+
+
+def test_the_phenotype_of_the_specification_is_read(unzipped) -> None:
+    paths = sorted(unzipped("fhir_r4_examples").rglob("Observation-example-phenotype.json"))
+    if not paths:
+        pytest.skip("the example is not among the files")
+    sent = json.loads(paths[0].read_text())
+    found = _genes(read_resources([sent], "x").events)
+    assert found["CYP2C9"].phenotype == "Normal Metabolizer"

@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consilium.core import Patient
 from consilium.core.events import table
@@ -146,3 +148,20 @@ def _mod10(digits: str) -> int:
     """The check digit of a LOINC number: odd places from the right doubled as one number, digits added (Luhn)."""
     doubled = [int(d) * 2 if place % 2 == 0 else int(d) for place, d in enumerate(reversed(digits))]
     return -sum(d - 9 if d > 9 else d for d in doubled) % 10
+
+
+CELL = st.sampled_from(
+    ["", "2a", "2a.a", "2b", "HGNC:2621^CYP2C19^HGNC", "^CYP2D6^HGNC", "*1/*2", "CYP2D6 *4/*4", "LA9657-3^Poor metabolizer^LN", "?"]
+)
+CODE = st.sampled_from(["48018-6^g^LN", "84413-4^g^LN", "53040-2^e^LN", "79716-7^CYP2C9^LN", "48004-6^c^LN", "", "x^y^L"])
+ROW = st.tuples(st.sampled_from(["ST", "CWE", "TX", "NM", ""]), CODE, CELL, CELL)
+
+
+@given(st.lists(ROW, min_size=1, max_size=6))
+def test_whatever_is_sent_a_gene_is_one_that_is_named(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]]) -> None:
+    sent = [f"OBX|{n}|{kind}|{code}|{sub}|{value}||||||F" for n, (kind, code, sub, value) in enumerate(rows, 1)]
+    batch = _read(tmp_path_factory.mktemp("any"), *sent)
+    assert batch.rows == batch.read == 1
+    text = "\n".join(sent)
+    named = {gene for gene, mark in (("CYP2C19", "CYP2C19"), ("CYP2D6", "CYP2D6"), ("CYP2C9", "79716-7")) if mark in text}
+    assert set(_genes(batch)) <= named
