@@ -65,7 +65,7 @@ class GenomeOrder:
         looked = about.read_text(encoding="utf-8", errors="replace") if about and about.is_file() else ""
         files = (*self.scoring, *((self.reference,) if self.reference else ()))
         told = (checksum, self.patient, self.result_time, self.sample or "", self.build, str(self.absent_is_reference), str(self.lone_x),
-                *(f"{g}={d}" for g, d in sorted(self.outside.items())), *(str(p) for p in files), looked)  # fmt: skip
+                *(f"{g}={d}" for g, d in sorted(self.outside.items())), *(str(p) for p in files), *filter(None, (looked,)))  # fmt: skip
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
