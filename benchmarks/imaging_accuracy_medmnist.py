@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
-from imaging_train import PLANS, SHARED
+from imaging_train import PLANS, SHARED, macro
 from rich.console import Console
 from rich.table import Table
 
 from consilium.imaging.research import read_medmnist
 from consilium.imaging.specialist import FOLDER, read_card
 from consilium.imaging.task_picture import Picture
-from consilium.models.odds import probability_of
 from consilium.validation.discrimination import auroc
-from consilium.validation.interval import percentile, resamples
 
 NAMES = {"breastmnist": "BreastMNIST", "pneumoniamnist": "PneumoniaMNIST", "retinamnist": "RetinaMNIST"}
 
@@ -51,22 +48,3 @@ def figures(name: str, data: Path | None) -> dict[str, float]:
         f"{name}_auc_high": round(area_shown.high, 4),
         **more,
     }
-
-
-def macro(raw: np.ndarray, grade: np.ndarray):
-    """Mean over grades of the AUROC of that grade against the others, as MedMNIST counts, with a bootstrap interval over pictures."""
-    from sklearn.metrics import roc_auc_score
-
-    score = grades(raw)
-
-    def area(rows: np.ndarray) -> float:
-        there = [k for k in range(5) if 0 < (grade[rows] == k).sum() < len(rows)]
-        return float(np.mean([roc_auc_score(grade[rows] == k, score[rows, k]) for k in there]))
-
-    return percentile(area(np.arange(len(grade))), [area(rows) for rows in resamples(len(grade), seed=0, times=500)])
-
-
-def grades(raw: np.ndarray) -> np.ndarray:
-    """Score of each grade (n, 5) from answers `at least 1 .. 4` and `exactly 0 .. 4` (n, 9): the mean of both ways of saying it."""
-    least = np.concatenate([np.ones((len(raw), 1)), probability_of(raw[:, :4]), np.zeros((len(raw), 1))], 1)
-    return (least[:, :-1] - least[:, 1:] + probability_of(raw[:, 4:])) / 2

@@ -73,8 +73,8 @@ def seated(compared, pictures, tmp_path, monkeypatch):
     return seat
 
 
-@pytest.mark.parametrize("learner", ["residual", "texture"])
-def test_both_learners_are_sealed_and_answer(seated, compared, pictures, learner):
+@pytest.mark.parametrize("learner", ["residual", "texture", "averaged"])
+def test_every_learner_is_sealed_and_answers(seated, compared, pictures, learner):
     task, digest = seated(learner)
     x, y, _ = pictures
     said = task.said(x)
@@ -87,6 +87,17 @@ def test_both_learners_are_sealed_and_answer(seated, compared, pictures, learner
         development=(160, 80, "three folds"), held_out="nobody: a test",
     )  # fmt: skip
     assert report.passes and report.auroc.value > 0.8 and report.coverage_at_90
+
+
+def test_the_average_is_the_mean_of_both(compared, pictures):
+    from consilium.imaging.texture import texture
+
+    x = pictures[0][:9]
+    graphs = {name: graph.SerializeToString() for name, graph in compared.graphs.items()}
+    residual = asked(session(graphs["residual"], {"log_odds"}), x)
+    trees = asked(session(graphs["texture"], {"log_odds"}), texture(x))
+    both = asked(session(graphs["averaged"], {"log_odds"}, {"X", "Z"}), x, texture(x))
+    assert np.allclose(both, (residual + trees) / 2, atol=1e-5) and not np.allclose(residual, trees, atol=0.1)
 
 
 def test_several_questions_are_one_graph(pictures):

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from consilium.core.errors import FormatError, NotFoundError
 
 READERS = 4
+READ = {"subtlety": 5, "calcification": 6, "sphericity": 5, "margin": 5, "lobulation": 5, "spiculation": 5, "texture": 5}
+"""What LIDC's readers rated besides malignancy, and the highest rating; the lowest is 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +73,8 @@ def read_lidc(folder: Path, side: int = 96) -> ImageSet:
     """Nodules of LIDC-IDRI, each by the slice in which it is largest: its middle, `side` (at most 96) pixels at the CT's own size.
 
     `y` is 1 where the mean of the readers' malignancy ratings is above 3, 0 where below, NaN at 3 or where the rating could not be
-    matched with the picture. `facts`: `rating` (mean, 1 to 5), `readers`, `diameter` (mm, as the set states it).
+    matched with the picture. `facts`: `rating` (mean, 1 to 5), `readers`, `diameter` (mm, as the set states it), `thickness` (mm), and
+    `read`, array of shape (n, 7): the readers' median for each of `READ`, from 0 (the lowest) to 1, NaN where not matched.
 
     Raises
     ------
@@ -90,7 +93,9 @@ def read_lidc(folder: Path, side: int = 96) -> ImageSet:
     middle = (slice(None), slice(edge, edge + side), slice(edge, edge + side))
     readers = np.unpackbits(arrays["masks_bits"][middle][..., None], axis=3, bitorder="little")[..., :READERS].astype(np.float32)
     drew = readers.any((1, 2)).sum(1)
-    rating = np.where(column("mapping_verified") == 1, column("malignancy_mean"), np.nan)
+    matched = column("mapping_verified") == 1
+    rating = np.where(matched, column("malignancy_mean"), np.nan)
+    read = np.stack([np.where(matched, (column(f"median_{name}") - 1) / (most - 1), np.nan) for name, most in READ.items()], 1)
     y = np.where(np.isnan(rating) | (rating == 3), np.nan, rating > 3).astype(np.float32)
     return ImageSet(
         np.asarray(arrays["images"][middle][:, None] / np.float32(255), np.float32),
@@ -99,7 +104,13 @@ def read_lidc(folder: Path, side: int = 96) -> ImageSet:
         np.full(len(y), "", dtype="<U5"),
         np.asarray(readers.sum(3) / np.maximum(drew, 1)[:, None, None], np.float32),
         column("pixel_spacing"),
-        {"rating": rating, "readers": drew, "diameter": column("mean_diameter_mm"), "thickness": column("slice_thickness")},
+        {
+            "rating": rating,
+            "readers": drew,
+            "diameter": column("mean_diameter_mm"),
+            "thickness": column("slice_thickness"),
+            "read": read,
+        },
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.imaging.network_residual import asked
 from consilium.imaging.network_unet import OUTPUTS, outlined
 from consilium.imaging.seated import Said, calibrated
 from consilium.imaging.specialist import model
@@ -35,7 +34,7 @@ class Weighing:
     weights: NDArray[np.float64]
     intercept: float
 
-    def __call__(self, told: NDArray[np.float64], measured: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, told: NDArray[np.float64], measured: NDArray[np.floating]) -> NDArray[np.float64]:
         """Log-odds (n,) of answers (n, answers) and traits (n, traits)."""
         rows = np.concatenate([told, measured], 1)
         rows = np.where(np.isnan(rows), self.centre, rows)
@@ -71,16 +70,10 @@ def segment(folder: Path, images: NDArray[np.float32]) -> tuple[NDArray[np.float
     return probability_of(masks[:, 0]), told
 
 
-def weighed(folder: Path, told: NDArray[np.float64], measured: NDArray[np.float64]) -> Said:
+def weighed(folder: Path, told: NDArray[np.float64], measured: NDArray[np.floating]) -> Said:
     """The calibrated answer to the card's question, from the network's answers and the traits of its outlines."""
     _, meta = model(folder, ("X",), OUTPUTS)
     return calibrated(Weighing.of_json(meta["weighing"])(told, measured), meta)
-
-
-def judged_by_traits(folder: Path, numbers: NDArray[np.float32]) -> Said:
-    """The calibrated answer of boosted trees over `numbers_of`, shape (n, p)."""
-    graph, meta = model(folder)
-    return calibrated(asked(graph, numbers)[:, 0], meta)
 
 
 def numbers_of(images: NDArray[np.float32], masks: NDArray[np.bool_], spacing: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ class ImageCard:
     label : str
         Key of `knowledge/imaging.csv` of what it looks for.
     learner : str
-        `residual`, `texture` or `unet`: what holds the seat.
+        `residual`, `texture`, `averaged` (the mean of these two) or `unet`: what holds the seat.
     why : str
         Why it does.
     modalities : tuple of str

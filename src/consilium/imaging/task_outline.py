@@ -15,11 +15,11 @@ from consilium.imaging.measure import measure
 from consilium.imaging.network_unet import OUTPUTS
 from consilium.imaging.region import Region, of_mask
 from consilium.imaging.seated import Said, Seated, judged
-from consilium.imaging.segment import judged_by_traits, measured, numbers_of, segment, weighed
+from consilium.imaging.segment import measured, numbers_of, segment, weighed
 from consilium.imaging.specialist import FOLDER, cards, model
 from consilium.imaging.task_lungs import candidates, outlined
 from consilium.imaging.task_picture import prepared
-from consilium.imaging.traits import grown, largest
+from consilium.imaging.traits import largest
 from consilium.imaging.volume import HOUNSFIELD, Volume
 from consilium.knowledge.nodules import follow_up
 
@@ -34,7 +34,7 @@ class Outline(Seated):
     @property
     def meta(self) -> Mapping[str, Any]:
         """What was sealed with the model."""
-        return model(FOLDER / self.name, ("X",), OUTPUTS if self.card.learner == "unet" else ("log_odds",))[1]
+        return model(FOLDER / self.name, ("X",), OUTPUTS)[1]
 
 
 class BreastUltrasound(Outline):
@@ -87,10 +87,8 @@ class LungNodule(Outline):
             return self.reading((), ("Nothing was outlined in the middle of the picture, where the nodule is expected.",))
         return self.reading(self._judged(volume, region, image, mask, told))
 
-    def _outlined(self, image: NDArray[np.float32], at: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64] | None]:
-        """The mask of the place at a pixel, and what the network answered, where one is seated."""
-        if self.card.learner != "unet":
-            return grown(image, at), None
+    def _outlined(self, image: NDArray[np.float32], at: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """The mask of the place at a pixel, and what the network answered."""
         probability, told = segment(FOLDER / self.name, image[None, None])
         return largest(probability[0] > 0.5, at), told
 
@@ -105,7 +103,7 @@ class LungNodule(Outline):
         for region, _ in asked[:NODULES]:
             at = tuple(round(one) for one in region.centre)
             masks = np.zeros(volume.shape, bool)
-            middle: tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64] | None] | None = None
+            middle: tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]] | None = None
             for number in range(region.low[0], region.high[0]):
                 image, corner = cropped(volume.array[number], (at[1], at[2]))
                 mask, told = self._outlined(image, (at[1] - corner[0], at[2] - corner[1]))
@@ -123,14 +121,11 @@ class LungNodule(Outline):
         return self.reading(tuple(kept), tuple(more))
 
     def _judged(
-        self, volume: Volume, region: Region, image: NDArray[np.float32], mask: NDArray[np.bool_], told: NDArray[np.float64] | None
+        self, volume: Volume, region: Region, image: NDArray[np.float32], mask: NDArray[np.bool_], told: NDArray[np.float64]
     ) -> tuple[Finding, ...]:
         assert volume.spacing is not None
         step = np.array(volume.spacing[-1:])
-        if told is None:
-            said = judged_by_traits(FOLDER / self.name, numbers_of(image[None], mask[None], step))
-        else:
-            said = weighed(FOLDER / self.name, told, measured(image[None], mask[None], step))
+        said = weighed(FOLDER / self.name, told, numbers_of(image[None], mask[None], step))
         sizes = measure(region, volume)
         mean = mean_diameter(sizes)
         found = judged(self.card.label, region, (mean, *sizes), said, because=advised(mean, self.card.more["mass_above_mm"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,19 @@ FIELDS = 7
 _WHITE = 255.0
 
 
+LEARNERS = ("residual", "texture", "averaged")
+
+
 class Picture(Seated):
-    """The task of a folder whose card says `residual` or `texture`."""
+    """The task of a folder whose card says one of `LEARNERS`."""
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What was sealed with the model."""
+        return self._model()[1]
+
+    def _model(self) -> tuple[Any, Mapping[str, Any]]:
+        return model(FOLDER / self.name, ("X", "Z") if self.card.learner == "averaged" else ("X",))
 
     def look(self, volume: Volume) -> Reading:
         """Answer for one picture, or refuse in words."""
@@ -31,7 +43,9 @@ class Picture(Seated):
 
     def raw(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds (n, answers) as the model gives them, of images (n, channels, rows, columns) in [0, 1]."""
-        graph, _ = model(FOLDER / self.name)
+        graph, _ = self._model()
+        if self.card.learner == "averaged":
+            return asked(graph, images, texture(images))
         return asked(graph, texture(images) if self.card.learner == "texture" else images)
 
     def said(self, images: NDArray[np.float32]) -> Said:
@@ -89,4 +103,4 @@ def prepared(volume: Volume, image: Mapping[str, int]) -> NDArray[np.float32] | 
     return np.clip(np.stack(resized) / _WHITE, 0, 1).astype(np.float32)
 
 
-TASKS = tuple(Picture(card) for card in cards().values() if card.learner in ("residual", "texture"))
+TASKS = tuple(Picture(card) for card in cards().values() if card.learner in LEARNERS)

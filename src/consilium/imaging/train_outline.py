@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from consilium.core.report import LearnerResult
 from consilium.imaging.detect import controlled, false_scores, places
 from consilium.imaging.network_unet import exported_unet
-from consilium.imaging.segment import Weighing, fit_weighing
+from consilium.imaging.segment import Weighing, fit_weighing, measured, numbers_of
 from consilium.imaging.specialist import FORM, ImageCard
 from consilium.imaging.train_unet import Outlined
+from consilium.imaging.traits import largest
 from consilium.models.boosting import Boosting
 from consilium.models.calibration import fit_calibration
 from consilium.models.conformal import fit_sets
-from consilium.models.logistic import Logistic
 from consilium.models.odds import probability_of
 from consilium.models.seal import sealed
 from consilium.models.uncertainty import fit_intervals
@@ -47,25 +47,42 @@ def weigh(
     y: NDArray[np.int64],
     fold: NDArray[np.int64],
     subjects: NDArray[Any] | None = None,
+    *,
+    C: float = 0.1,
 ) -> Weighed:
     """Weigh answers (n, k) of networks that had not seen the image with traits (n, t) of their outlines, by the same folds.
+
+    `C` is as for `fit_weighing`: the more numbers there are, the smaller it must be.
 
     The results are of the network's first answer alone (`unet`), of boosted trees over the traits alone (`traits`), and of both weighed
     (`weighed`); where weighing does not help, the network's answer stands alone.
     """
-    unseen, trees = np.full(len(y), np.nan), np.full(len(y), np.nan)
+    unseen = np.full(len(y), np.nan)
     for number in np.unique(fold):
         held = fold == number
-        unseen[held] = fit_weighing(told[~held], traits[~held], y[~held])(told[held], traits[held])
-        grown = Boosting(random_state=SEED).fit(traits[~held].astype(np.float32), y[~held])
-        trees[held] = grown.log_odds(traits[held].astype(np.float32))
-    results = []
-    for name, score in (("unet", told[:, 0]), ("traits", trees), ("weighed", unseen)):
-        p = probability_of(fit_calibration(score, y).apply(score))
-        results.append(learner_result(name, y, p, 0.0, seed=SEED, subjects=subjects))
+        unseen[held] = fit_weighing(told[~held], traits[~held], y[~held], C)(told[held], traits[held])
+    results = [
+        _result("unet", told[:, 0], y, subjects), boosted("traits", traits, y, fold, subjects), _result("weighed", unseen, y, subjects)
+    ]  # fmt: skip
     if results[0].auroc.value >= results[2].auroc.value:  # what does not help is left out
         return Weighed(alone(told.shape[1] + traits.shape[1]), told[:, 0], tuple(results))
-    return Weighed(fit_weighing(told, traits, y), unseen, tuple(results))
+    return Weighed(fit_weighing(told, traits, y, C), unseen, tuple(results))
+
+
+def boosted(
+    name: str, numbers: NDArray[np.floating], y: NDArray[np.int64], fold: NDArray[np.int64], subjects: NDArray[Any] | None = None
+) -> LearnerResult:
+    """How boosted trees over numbers (n, p) do on the fold that they left out."""
+    unseen = np.full(len(y), np.nan)
+    for number in np.unique(fold):
+        held = fold == number
+        trees = Boosting(random_state=SEED).fit(numbers[~held].astype(np.float32), y[~held])
+        unseen[held] = trees.log_odds(numbers[held].astype(np.float32))
+    return _result(name, unseen, y, subjects)
+
+
+def _result(name: str, score: NDArray[np.float64], y: NDArray[np.int64], subjects: NDArray[Any] | None) -> LearnerResult:
+    return learner_result(name, y, probability_of(fit_calibration(score, y).apply(score)), 0.0, seed=SEED, subjects=subjects)
 
 
 def alone(width: int) -> Weighing:
@@ -104,11 +121,12 @@ def seal_outline(
     y: NDArray[np.int64],
     into: Path,
     *,
+    mirrors: str = "h",
     threshold: float | None = None,
     subjects: NDArray[Any] | None = None,
 ) -> str:
     """Write `model.onnx` with weighing, calibration, intervals, sets and threshold inside; its sha256 is returned."""
-    graph = exported_unet(members, (card.image["channels"], card.image["rows"], card.image["columns"]))
+    graph = exported_unet(members, (card.image["channels"], card.image["rows"], card.image["columns"]), mirrors=mirrors)
     line = fit_calibration(weighed.unseen, y)
     calibrated = line.apply(weighed.unseen)
     description = {
@@ -129,58 +147,16 @@ def seal_outline(
     return hashlib.sha256(data).hexdigest()
 
 
-def seal_traits(
-    card: ImageCard,
-    numbers: NDArray[np.float32],
-    y: NDArray[np.int64],
-    fold: NDArray[np.int64],
-    into: Path,
-    *,
-    subjects: NDArray[Any] | None = None,
-) -> tuple[LearnerResult, ...]:
-    """Boosted trees over `numbers_of` (n, p): proven by folds, calibrated on rows they had not seen, written as `model.onnx`."""
-    unseen, linear = np.full(len(y), np.nan), np.full(len(y), np.nan)
-    for number in np.unique(fold):
-        held = fold == number
-        unseen[held] = Boosting(random_state=SEED).fit(numbers[~held], y[~held]).log_odds(numbers[held])
-        linear[held] = Logistic(C=0.01).fit(numbers[~held], y[~held]).log_odds(numbers[held])
-    results = []
-    for name, score in (("traits", unseen), ("logistic", linear)):
-        p = probability_of(fit_calibration(score, y).apply(score))
-        results.append(learner_result(name, y, p, 0.0, seed=SEED, subjects=subjects))
-    graph = Boosting(random_state=SEED).fit(numbers, y).to_onnx()
-    line = fit_calibration(unseen, y)
-    calibrated = line.apply(unseen)
-    description = {
-        "form": FORM,
-        "card": card.name,
-        "version": card.version,
-        "graph": hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest(),
-        "calibration": [line.slope, line.intercept],
-        "intervals": fit_intervals(calibrated, y, subjects=subjects).as_json(),
-        "sets": fit_sets(calibrated, y).as_json(),
-        "compared": [asdict(result) for result in results],
-    }
-    into.mkdir(parents=True, exist_ok=True)
-    (into / "model.onnx").write_bytes(sealed(graph, description))
-    return tuple(results)
-
-
 def development(
     found: Outlined, images: NDArray[np.float32], spacing: NDArray[np.float64], at: tuple[int, int] | None
 ) -> NDArray[np.float64]:
     """Traits (n, 14) of the outlines that networks which had not seen the images drew; NaN where they drew nothing.
 
-    With `at`, of the part nearest to that pixel; otherwise of the surest place.
+    Of the surest place; with `at`, of the part nearest to that pixel, and the texture around it as well (see `numbers_of`).
     """
-    from consilium.imaging.traits import largest, traits
-
-    rows = []
-    for image, mask, step in zip(images[:, 0], found.masks[:, 0], spacing, strict=True):
-        if at is not None:
-            part = largest(mask > 0, at)
-        else:
-            best = places(probability_of(mask))
-            part = best[0].mask if best else np.zeros(mask.shape, bool)
-        rows.append(traits(image, part, float(step)))
-    return np.stack(rows)
+    if at is not None:
+        parts = np.stack([largest(mask > 0, at) for mask in found.masks[:, 0]])
+        return numbers_of(images[:, 0], parts, spacing).astype(np.float64)
+    best = [places(probability_of(mask)) for mask in found.masks[:, 0]]
+    parts = np.stack([one[0].mask if one else np.zeros(found.masks.shape[2:], bool) for one in best])
+    return measured(images[:, 0], parts, spacing)

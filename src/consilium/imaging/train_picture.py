@@ -36,7 +36,7 @@ SEED = 20260101
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The learners under the same folds: log-odds (n,) for the card's question by a model that had not seen the image, and graphs."""
+    """The learners under the same folds: log-odds (n, answers) by a model that had not seen the image, graphs, and how each did."""
 
     unseen: Mapping[str, NDArray[np.float64]]
     graphs: Mapping[str, onnx.ModelProto]
@@ -54,7 +54,7 @@ def compare(
     keep: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> Compared:
-    """Train the boosted classical features, and the network.
+    """Train the boosted classical features, and the network; both are also judged averaged.
 
     Parameters
     ----------
@@ -71,20 +71,23 @@ def compare(
         Of members that are finished.
     say : function
     """
-    label = y[:, answer].astype(np.int64)
-    numbers = texture(x)
-    classical = np.full(len(x), np.nan)
+    labels, numbers = y.astype(np.int64), texture(x)
+    classical = np.full(y.shape, np.nan)
     for number in np.unique(fold):
         held = fold == number
-        classical[held] = baseline().fit(numbers[~held], label[~held]).log_odds(numbers[held])
+        for column, label in enumerate(labels.T):
+            classical[held, column] = baseline().fit(numbers[~held], label[~held]).log_odds(numbers[held])
     unseen = {"texture": classical}
-    graphs = {"texture": joined([baseline().fit(numbers, column).to_onnx() for column in y.T.astype(np.int64)])}
+    graphs = {"texture": joined([baseline().fit(numbers, column).to_onnx() for column in labels.T])}
     if recipe is not None:
         trained = train(x, y, fold, recipe, keep=keep, say=say)
-        unseen["residual"] = trained.unseen[:, answer]
+        unseen["residual"] = trained.unseen
         graphs["residual"] = exported(trained.members, (x.shape[1], x.shape[2], x.shape[3]), mirrors=recipe.mirrors)
-    results = []
-    for name, score in unseen.items():
+        unseen["averaged"] = (unseen["residual"] + unseen["texture"]) / 2
+        graphs["averaged"] = averaged(graphs["residual"], graphs["texture"])
+    results, label = [], labels[:, answer]
+    for name, told in unseen.items():
+        score = told[:, answer]
         p = probability_of(fit_calibration(score, label).apply(score))
         results.append(learner_result(name, label, p, 0.0, seed=SEED, subjects=subjects))
         say(f"{name}: AUROC {results[-1].auroc.value:.3f} on images it had not seen")
@@ -120,12 +123,35 @@ def joined(models: Sequence[onnx.ModelProto]) -> onnx.ModelProto:
     return whole
 
 
+def averaged(network: onnx.ModelProto, trees: onnx.ModelProto) -> onnx.ModelProto:
+    """The mean log-odds of a network that reads images `X` and trees over their texture, here `Z`, as one graph."""
+    from onnx import TensorProto, checker, compose, helper
+
+    whole, other = (compose.add_prefix(model, prefix, inplace=False) for model, prefix in ((network, "x_"), (trees, "z_")))
+    for model, name in ((whole, "X"), (other, "Z")):
+        for node in model.graph.node:
+            node.input[:] = [name if one == f"{name.lower()}_X" else one for one in node.input]
+        model.graph.input[0].name = name
+    graph = whole.graph
+    graph.node.extend(other.graph.node)
+    graph.initializer.extend(other.graph.initializer)
+    graph.input.append(other.graph.input[0])
+    graph.initializer.append(helper.make_tensor("half", TensorProto.FLOAT, [], [0.5]))
+    graph.node.append(helper.make_node("Add", ["x_log_odds", "z_log_odds"], ["both"]))
+    graph.node.append(helper.make_node("Mul", ["both", "half"], ["log_odds"]))
+    graph.output[0].name = "log_odds"
+    whole.opset_import.extend(one for one in other.opset_import if one.domain)  # trees are of a domain of their own; the rest is old
+    whole.ir_version = max(network.ir_version, trees.ir_version)
+    checker.check_model(whole)
+    return whole
+
+
 def seal_picture(
     card: ImageCard, compared: Compared, y: NDArray[np.float32], into: Path, *, answer: int = 0, subjects: NDArray[Any] | None = None
 ) -> str:
     """Write `model.onnx` of the card's learner with its calibration, intervals and sets inside; its sha256 is returned."""
     graph = compared.graphs[card.learner]
-    score, label = compared.unseen[card.learner], y[:, answer].astype(np.int64)
+    score, label = compared.unseen[card.learner][:, answer], y[:, answer].astype(np.int64)
     line = fit_calibration(score, label)
     calibrated = line.apply(score)
     description = {
