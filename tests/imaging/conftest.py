@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 
 import pydicom
@@ -52,3 +53,18 @@ def real_ct(tmp_path_factory):
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def drawn_breasts():
+    """The module that draws mammograms and keeps them as the public sets are."""
+    folder = ROOT / "examples" / "imaging"
+    sys.path.insert(0, str(folder))
+    try:
+        spec = importlib.util.spec_from_file_location("mammograms", folder / "mammograms.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["mammograms"] = module  # its dataclass looks itself up
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(folder))
+    return module

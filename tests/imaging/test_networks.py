@@ -149,7 +149,6 @@ def test_a_damaged_model_is_refused(seated):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 255
     path.write_bytes(bytes(data))
-    specialist.model.cache_clear()
     with pytest.raises(ModelError):
         specialist.model(specialist.FOLDER / "bright_spot")
     assert task(Volume(np.eye(16, dtype=np.uint8), None, "1", "US")).refused

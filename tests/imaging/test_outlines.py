@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from consilium.imaging import specialist, task_outline
+from consilium.imaging import task_outline
 from consilium.imaging.descend import Recipe
 from consilium.imaging.finding import Measurement
 from consilium.imaging.specialist import FOLDER, read_card
@@ -46,7 +46,6 @@ def seated(trained, tmp_path, monkeypatch):
         threshold = threshold_of(found.masks[:, 0].astype(np.float32), masks > 0.5, np.arange(32), 0.5, None)
         card = replace(read_card(FOLDER / name / "card.yaml"), learner="unet")
         seal_outline(card, found.members, weighing, y.astype(int), tmp_path / name, threshold=threshold)
-        specialist.model.cache_clear()
         return kind(card)
 
     return seat

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from consilium.cli.main import app
 from consilium.core.errors import CardError
+from consilium.models.home import ELSEWHERE
 from consilium.specialists import roster
 from consilium.specialists.adopt import read_reading
-from consilium.specialists.roster import ELSEWHERE
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_model"
 sys.path.insert(0, str(EXAMPLE))

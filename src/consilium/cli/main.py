@@ -269,12 +269,15 @@ def fit(
     """Train a specialist, prove it on patients it has not seen, and write model, report and dossier.
 
     Example: `consilium fit breast_mass`, `consilium fit heart_disease --data uci_heart/`, or a reader of the molecular laboratory:
-    `consilium fit splice_donor --data sequence.zip --into readers/splice_donor`
+    `consilium fit splice_donor --data sequence.zip --into readers/splice_donor`, or the specialist of mammograms:
+    `consilium fit breast_mammography --data CBIS-DDSM/`
     """
-    from consilium.cli.show import reported, working
+    from consilium.cli.show import left_out, reported, working
 
     verbs.need_training()
     from consilium.genomics.reader import names
+    from consilium.imaging.mammogram import NAME as MAMMOGRAPHY
+    from consilium.imaging.train_mammogram import REJECTS
     from consilium.specialists.card_file import read_card
     from consilium.specialists.fit import fit_and_prove
     from consilium.specialists.roster import folder_of
@@ -282,6 +285,14 @@ def fit(
     if specialist in names():
         with working(err) as progress:
             page, report = verbs.fit_reader(specialist, data, into=into, progress=progress)
+        reported(out, report, page)
+        if not report.passes:
+            raise typer.Exit(1)
+        return
+    if specialist == MAMMOGRAPHY:
+        with working(err) as progress:
+            page, report, rejects = verbs.fit_mammography(data, into=into, progress=progress)
+        left_out(out, rejects, page.with_name(REJECTS))
         reported(out, report, page)
         if not report.passes:
             raise typer.Exit(1)

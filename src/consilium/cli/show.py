@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from consilium.core import Report
+from consilium.core import Reject, Report
 from consilium.core.report import Estimate
 from consilium.intake import Progress as HowFar
 from consilium.intake import latest
@@ -120,6 +120,18 @@ def ingested(console: Console, record: Record) -> None:
         for reason, count in sorted(rejects.items(), key=lambda item: (-item[1], item[0])):
             table.add_row(f"[yellow]{words}[/]: {escape(reason)}", f"{count:,}")
     console.print(table)
+
+
+def left_out(console: Console, rejects: Sequence[Reject], page: Path) -> None:
+    """Rows of a data set that could not be used, by reason, the first of each named."""
+    by_reason: dict[str, list[Reject]] = {}
+    for one in rejects:
+        by_reason.setdefault(one.reason.partition(" (")[0], []).append(one)
+    for these in sorted(by_reason.values(), key=len, reverse=True):
+        first = f"{these[0].file} row {these[0].row}" + (f" and {len(these) - 1} more" if these[1:] else "")
+        console.print(f"[yellow]Not used:[/] {escape(these[0].reason)}: {escape(first)}", highlight=False)
+    if rejects:
+        console.print(f"Each is named in {page}", highlight=False)
 
 
 def reported(console: Console, report: Report, page: Path | None) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from consilium.core import Card
+    from consilium.core import Card, Reject
     from consilium.imaging.finding import Task
     from consilium.intake.genomes import GenomeOrder
     from consilium.quality import Finding
@@ -336,6 +336,39 @@ def fit_reader(
     return target / PAGE, train(card, given, target, held=held, progress=progress).report
 
 
+def fit_mammography(
+    data: Path | None, *, into: str | Path | None = None, progress: Callable[[str], None] = lambda _: None
+) -> tuple[Path, Report, tuple[Reject, ...]]:
+    """Train and prove the specialist of mammograms on a folder kept like CBIS-DDSM or VinDr-Mammo.
+
+    Parameters
+    ----------
+    data : Path
+        The folder.
+    into : path, optional
+        Folder for model and report; by default the specialist's own, or the one of its name in a home that `CONSILIUM_SPECIALISTS` names.
+    progress : callable
+
+    Returns
+    -------
+    (Path, Report, tuple of Reject)
+        The report's page, the report, and rows of the data that could not be used.
+    """
+    need_training()
+    from consilium.imaging.dicom import need_imaging
+    from consilium.imaging.mammogram import NAME
+    from consilium.imaging.specialist import PAGE, folder_of
+    from consilium.imaging.train_mammogram import fit_mammography as train
+
+    need_imaging()
+    if data is None:
+        raise InputError("It learns from a folder of mammograms", where=NAME, do="give --data with the folder of CBIS-DDSM or VinDr-Mammo")
+    home = folder_of(NAME)
+    target = Path(into) if into else home
+    report, read = train(home, data, target, progress=progress)
+    return target / PAGE, report, read.rejects
+
+
 def validate(fitted: Fitted | str, data: HasEvents, *, into: str | Path | None = None, undated: str = "") -> Report:
     """Hold a trained specialist against patients it was not trained on.
 
@@ -635,7 +668,6 @@ def image(
     import numpy as np
     import orjson
 
-    from consilium.core import Reject
     from consilium.imaging.dicomweb import fetched
     from consilium.imaging.export import export
     from consilium.imaging.look import Seen, look

@@ -52,10 +52,11 @@ class Weighing:
 
 
 def fit_weighing(told: NDArray[np.float64], measured: NDArray[np.float64], y: NDArray[np.int64], C: float = 0.1) -> Weighing:
-    """Logistic regression of answers (n, answers) and traits (n, traits) on labels (n,)."""
+    """Logistic regression of answers (n, answers) and traits (n, traits) on labels (n,); a trait that no row has counts for nothing."""
     from sklearn.linear_model import LogisticRegression
 
     rows = np.concatenate([told, measured], 1)
+    rows = np.where(np.isnan(rows).all(0), 0.0, rows)
     centre = np.nanmedian(rows, axis=0)
     rows = np.where(np.isnan(rows), centre, rows)
     gain = 1 / np.maximum(rows.std(0), 1e-6)

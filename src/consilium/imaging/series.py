@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from consilium.core import Reject
 from consilium.core.errors import ConsiliumError, FormatError, InputError
 from consilium.imaging.dicom import MAX_BYTES, Header, extent, frames, need_imaging, read_header, worded
+from consilium.imaging.projection import MAMMOGRAM, projection
 from consilium.imaging.volume import HOUNSFIELD, Identity, Volume
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ DERIVED = frozenset({"SEG", "SR", "PR", "KO", "RTSTRUCT", "RTPLAN", "RTDOSE", "R
 _CT_CLASSES = frozenset({"1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1"})
 _UNITS = {"HU": HOUNSFIELD, "BQML": "Bq/mL"}
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+_CALIBRATED = {
+    "GEOMETRY": "millimetres were corrected by the sender for magnification at an assumed depth",
+    "FIDUCIAL": "millimetres were calibrated by the sender on an object of known size",
+    "": "the sender states two spacings and not how one was made of the other: millimetres are those of the pixel spacing",
+}
+"""What a pixel spacing beside that of the detector means, by (0028,0A02), PS3.3 10.7.1.3."""
 _CENTIMETRES = 3
 """Code of cm in (0018,6024) and (0018,6026), PS3.3 C.8.5.5."""
 
@@ -225,9 +232,11 @@ def volume(series: Series, stack: Stack) -> Volume:
     identity = Identity(series.patient, series.study, series.uid, instances)
     frame_uid = first.header.text("FrameOfReferenceUID") if stack.affine is not None and first.orientation is not None else ""
     source = series.description or series.modality or "series"
+    taken = projection(first.header) if series.modality == MAMMOGRAM else None
     return Volume(
-        array, stack.affine, first.unit, series.modality, source, frame_uid, colour, identity, stack.places, tuple(notes), series.phantom
-    )
+        array, stack.affine, first.unit, series.modality, source, frame_uid, colour, identity, stack.places, tuple(notes), series.phantom,
+        taken,
+    )  # fmt: skip
 
 
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
@@ -337,13 +346,15 @@ def _directions(orientation: tuple[float, ...] | None) -> tuple[float, ...] | No
 
 def _spacing(header: Header) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
     """Spacing between rows and between columns in mm, and how far it can be trusted."""
-    if found := header.numbers("PixelSpacing"):
-        return found, ()
-    if found := header.numbers("ImagerPixelSpacing"):
+    found, detector = header.numbers("PixelSpacing"), header.numbers("ImagerPixelSpacing")
+    calibrated = header.text("PixelSpacingCalibrationType")
+    if found and (detector is None or calibrated or len(found) != len(detector) or not np.allclose(found, detector, rtol=1e-3)):
+        return found, () if detector is None else (_CALIBRATED.get(calibrated, _CALIBRATED[""]),)
+    if detector:  # alone, or as a pixel spacing that nobody corrected (PS3.3 10.7.1.3)
         magnified = header.numbers("EstimatedRadiographicMagnificationFactor")
         if magnified and magnified[0] >= 1:
-            return tuple(one / magnified[0] for one in found), ("millimetres are reckoned from the sender's estimated magnification",)
-        return found, ("millimetres are those on the detector: in the body things are smaller",)
+            return tuple(one / magnified[0] for one in detector), ("millimetres are reckoned from the sender's estimated magnification",)
+        return detector, ("millimetres are those on the detector: in the body things are smaller",)
     if found := header.numbers("NominalScannedPixelSpacing"):
         return found, ("millimetres are those of the scanned film",)
     regions = header.data.get("SequenceOfUltrasoundRegions") or []

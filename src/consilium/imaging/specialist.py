@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,10 +11,13 @@ from typing import Any
 
 import yaml
 
-from consilium.core.errors import FormatError, ModelError
+from consilium.core.errors import ConsiliumError, FormatError, ModelError
+from consilium.models.home import homes
 from consilium.models.sealed import opened, session
+from consilium.validation.report_file import read_report
 
 FOLDER = Path(__file__).parent / "specialists"
+CARD, MODEL, REPORT, PAGE = "card.yaml", "model.onnx", "report.json", "report.html"
 FORM = 1
 
 
@@ -79,13 +83,33 @@ def read_card(path: Path) -> ImageCard:
 
 
 def cards() -> Mapping[str, ImageCard]:
-    """The cards of all folders that hold a model, by name."""
-    return {path.parent.name: read_card(path) for path in sorted(FOLDER.glob("*/card.yaml")) if (path.parent / "model.onnx").exists()}
+    """The cards of all folders that may speak, by name."""
+    return {path.parent.name: read_card(path) for path in sorted(FOLDER.glob(f"*/{CARD}")) if not unproven(path.parent)}
 
 
-@cache
+def folder_of(name: str) -> Path:
+    """The folder of a specialist that a user can teach: in `imaging/` of a home of the user's own, else the one that ships."""
+    own = [home / "imaging" / name for home in homes()]
+    return next((folder for folder in own if (folder / CARD).is_file()), FOLDER / name)
+
+
+def unproven(folder: Path) -> str:
+    """Why a folder's model may not speak: it lacks, or a report of it that meets the card's bar does; empty where it may."""
+    if not (folder / MODEL).is_file():
+        return "there is no model"
+    if not (folder / REPORT).is_file():
+        return "there is no report of its model"
+    try:
+        report = read_report(folder / REPORT)
+    except ConsiliumError as broken:
+        return broken.what
+    if report.model_sha256 != hashlib.sha256((folder / MODEL).read_bytes()).hexdigest():
+        return "its report is of another model"
+    return "; ".join(report.shortfalls)
+
+
 def model(folder: Path, inputs: tuple[str, ...] = ("X",), outputs: tuple[str, ...] = ("log_odds",)) -> tuple[Any, Mapping[str, Any]]:
-    """The session of a folder's model, and what was sealed with it.
+    """The session of a folder's model, and what was sealed with it; opened again when the file has changed.
 
     Raises
     ------
@@ -93,8 +117,14 @@ def model(folder: Path, inputs: tuple[str, ...] = ("X",), outputs: tuple[str, ..
         When there is none, or it is damaged.
     """
     try:
-        data = (folder / "model.onnx").read_bytes()
+        stamp = (folder / MODEL).stat().st_mtime_ns
     except OSError:
         raise ModelError("There is no model", where=str(folder), do="train it (docs/imaging-models.md)") from None
+    return _model(folder / MODEL, stamp, inputs, outputs)
+
+
+@cache
+def _model(path: Path, stamp: int, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> tuple[Any, Mapping[str, Any]]:
+    data = path.read_bytes()
     meta = opened(data)
     return session(data, set(outputs), set(inputs)), meta

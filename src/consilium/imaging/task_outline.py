@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consilium.imaging.detect import Place, places
+from consilium.imaging.detect import places
 from consilium.imaging.finding import Finding, Measurement, Reading
 from consilium.imaging.measure import measure
 from consilium.imaging.network_unet import OUTPUTS
 from consilium.imaging.region import Region, of_mask
-from consilium.imaging.seated import Said, Seated, judged
+from consilium.imaging.seated import Seated, judged
 from consilium.imaging.segment import measured, numbers_of, segment, weighed
 from consilium.imaging.specialist import FOLDER, cards, model
 from consilium.imaging.task_lungs import candidates, outlined
@@ -32,37 +33,50 @@ class Outline(Seated):
     """What the tasks of this file share."""
 
     @property
+    def folder(self) -> Path:
+        """Where the model lies."""
+        return FOLDER / self.name
+
+    @property
     def meta(self) -> Mapping[str, Any]:
         """What was sealed with the model."""
-        return model(FOLDER / self.name, ("X",), OUTPUTS)[1]
+        return model(self.folder, ("X",), OUTPUTS)[1]
 
 
-class BreastUltrasound(Outline):
-    """The task `breast_ultrasound`: places above the sealed threshold, measured, and how likely the surest is malignant."""
+class Masses(Outline):
+    """What tasks that look for masses share: places above the sealed threshold, measured, and an answer about the surest."""
 
-    def look(self, volume: Volume) -> Reading:
-        """Look at one picture."""
-        image = prepared(volume, self.card.image)
-        if isinstance(image, str):
-            return self.refused(image)
-        probability, told = segment(FOLDER / self.name, image[None])
+    def masses(
+        self, volume: Volume, image: NDArray[np.float32], back: Callable[[NDArray[np.bool_]], NDArray[np.bool_]], label: str
+    ) -> Reading:
+        """What is seen in a prepared image (1, rows, columns); `back` takes a mask of it to the volume; `label` is what is answered."""
+        probability, told = segment(self.folder, image[None])
         threshold = float(self.meta["threshold"])
         found = [one for one in places(probability[0]) if one.score >= threshold]
         more = self.card.more
         cap = f"at most {more['false_positives_per_image']:g} false places per image, with {more['confidence']:.0%} confidence"
         if not found:
             return self.reading((), (f"No place reaches the threshold of {threshold:.2f} ({cap}); a mass can still be there.",))
-        said = weighed(FOLDER / self.name, told, measured(image, found[0].mask[None], np.ones(1)))
-        return self.reading(tuple(self._found(volume, found, said)), (f"Places are shown from a score of {threshold:.2f}: {cap}.",))
-
-    def _found(self, volume: Volume, found: list[Place], said: Said) -> list[Finding]:
-        regions = [of_mask(stretched(one.mask, volume.shape)) for one in found]
+        said = weighed(self.folder, told, measured(image, found[0].mask[None], np.ones(1)))
+        regions = [of_mask(back(one.mask)) for one in found]
         masses = [
             Finding(self.card.label, "finding", region, measure(region, volume), because=(f"score {one.score:.2f} of its outline",))
             for one, region in zip(found, regions, strict=True)
             if region is not None
         ]
-        return [*masses, judged("breast_malignancy", regions[0], (), said)]
+        findings = (*masses, judged(label, regions[0], (), said))
+        return self.reading(findings, (f"Places are shown from a score of {threshold:.2f}: {cap}.",))
+
+
+class BreastUltrasound(Masses):
+    """The task `breast_ultrasound`: masses, and how likely the surest is malignant."""
+
+    def look(self, volume: Volume) -> Reading:
+        """Look at one picture."""
+        image = prepared(volume, self.card.image)
+        if isinstance(image, str):
+            return self.refused(image)
+        return self.masses(volume, image, lambda mask: stretched(mask, volume.shape), "breast_malignancy")
 
 
 class LungNodule(Outline):
@@ -89,7 +103,7 @@ class LungNodule(Outline):
 
     def _outlined(self, image: NDArray[np.float32], at: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """The mask of the place at a pixel, and what the network answered."""
-        probability, told = segment(FOLDER / self.name, image[None, None])
+        probability, told = segment(self.folder, image[None, None])
         return largest(probability[0] > 0.5, at), told
 
     def _stack(self, volume: Volume) -> Reading:
@@ -125,7 +139,7 @@ class LungNodule(Outline):
     ) -> tuple[Finding, ...]:
         assert volume.spacing is not None
         step = np.array(volume.spacing[-1:])
-        said = weighed(FOLDER / self.name, told, numbers_of(image[None], mask[None], step))
+        said = weighed(self.folder, told, numbers_of(image[None], mask[None], step))
         sizes = measure(region, volume)
         mean = mean_diameter(sizes)
         found = judged(self.card.label, region, (mean, *sizes), said, because=advised(mean, self.card.more["mass_above_mm"]))

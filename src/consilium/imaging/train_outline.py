@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,8 +125,9 @@ def seal_outline(
     mirrors: str = "h",
     threshold: float | None = None,
     subjects: NDArray[Any] | None = None,
+    told: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """Write `model.onnx` with weighing, calibration, intervals, sets and threshold inside; its sha256 is returned."""
+    """Write `model.onnx` with weighing, calibration, intervals, sets, threshold and what else is `told` inside; its sha256 is returned."""
     graph = exported_unet(members, (card.image["channels"], card.image["rows"], card.image["columns"]), mirrors=mirrors)
     line = fit_calibration(weighed.unseen, y)
     calibrated = line.apply(weighed.unseen)
@@ -140,6 +142,7 @@ def seal_outline(
         "sets": fit_sets(calibrated, y).as_json(),
         "compared": [asdict(result) for result in weighed.results],
         **({} if threshold is None else {"threshold": threshold}),
+        **told,
     }
     data = sealed(graph, description)
     into.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,34 @@ class Identity:
     instances: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """How an X-ray of a breast was taken, as its sender says it; empty where that is missing or contradicts itself.
+
+    Parameters
+    ----------
+    laterality : str
+        `L` or `R`.
+    view : str
+        A word of `knowledge/mammography_views.csv` (`MLO`).
+    modifiers : tuple of str
+        Words of the same table.
+    front : str
+        The side of the picture, `left` or `right`, towards which the patient's front is said to lie.
+    raw : bool
+        Whether it is raw data, made to be processed and not to be looked at.
+    notes : tuple of str
+        What is missing, and what contradicts.
+    """
+
+    laterality: str = ""
+    view: str = ""
+    modifiers: tuple[str, ...] = ()
+    front: str = ""
+    raw: bool = False
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Volume:
     """An image, apart from the format it came in.
@@ -53,6 +81,8 @@ class Volume:
         What a reader must know: gaps, missing slices, a spacing that is a projection's.
     phantom : bool
         Whether its maker says that it shows a phantom, or was made to control quality: nobody's image.
+    projection : Projection or None
+        Of a mammogram.
 
     Raises
     ------
@@ -81,6 +111,7 @@ class Volume:
     places: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
     phantom: bool = False
+    projection: Projection | None = None
 
     def __post_init__(self) -> None:
         where = self.source or "an image"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -11,13 +10,13 @@ from pathlib import Path
 
 from consilium.core.errors import CardError, ConsiliumError, NotFoundError
 from consilium.core.seat import Seat
+from consilium.models.home import homes as own_homes
 from consilium.models.served import ServedModel
 from consilium.specialists.card_file import read_card
 from consilium.specialists.sight import names
 from consilium.specialists.site_file import at_site, need_folder
 from consilium.validation.report_file import read_report
 
-ELSEWHERE = "CONSILIUM_SPECIALISTS"
 HOME = Path(__file__).parent
 MODEL, REPORT, PAGE, TREE, CARD_FILE, STREAM = "model.onnx", "report.json", "report.html", "tree.svg", "card.yaml", "stream.onnx"
 
@@ -64,7 +63,7 @@ def folders(more: Iterable[Path] = ()) -> list[Path]:
     The environment variable holds homes as `PATH` holds folders. The entry point `consilium.specialists` names a package or folder
     that is a home. A home holds specialist folders, one level deep.
     """
-    homes = [HOME, *more, *(Path(home) for home in os.environ.get(ELSEWHERE, "").split(os.pathsep) if home)]
+    homes = [HOME, *more, *own_homes()]
     for entry in entry_points(group="consilium.specialists"):
         module = entry.load()
         homes.extend(Path(p) for p in getattr(module, "__path__", ()))
