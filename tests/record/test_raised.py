@@ -70,6 +70,19 @@ def test_the_first_criterion_that_fails_is_named() -> None:
     assert raised(table, question, [(1, at(1)), (1, at(2.5)), (1, at(3))]).tolist() == ["", "a lactate in two days", "left before"]
 
 
+def test_an_undated_fact_is_in_the_whole_past_and_in_no_shorter_window() -> None:
+    table = events([event(1, IN, 0), event(1, "icu", None), event(2, IN, 0), event(3, IN, 0), event(3, "icu", 2)])
+    ever = replace(DIES, criteria=(Criterion("no intensive care", "icu"),))
+    lately = replace(DIES, criteria=(Criterion("no intensive care", "icu", window=(timedelta(days=-9), NOW)),))
+    never = replace(DIES, criteria=(Criterion("intensive care", "icu", None, 0),))
+    moments = [(1, at(1)), (2, at(1)), (3, at(1)), (3, at(2))]
+    none = "no intensive care"
+    assert raised(table, ever, moments).tolist() == ["", none, none, ""]
+    assert raised(table, lately, moments).tolist() == [none, none, none, ""]
+    assert raised(table, never, moments).tolist() == ["intensive care", "", "", "intensive care"]
+    assert [subject for subject, _ in cohort(table, ever).rows] == [1]
+
+
 def test_subjects_whose_records_do_not_fit_one_axis_are_done_in_parts() -> None:
     rows = [row for s in range(100) for row in (event(s, IN, float(s)), event(s, LAB, -700_000, 1.0))]
     assert not timeline(events(rows), True).fits

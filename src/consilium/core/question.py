@@ -80,7 +80,7 @@ class Criterion:
     window : (timedelta, timedelta)
         Relative to the moment of asking; start excluded, end included. A window that ends by then counts what was known by
         then; one that reaches into the future counts what happened, and so describes the cohort but cannot be checked at the
-        bedside.
+        bedside. A window over the whole past holds undated facts as well, which count as one event.
     """
 
     reason: str
@@ -99,6 +99,11 @@ class Criterion:
             raise CardError("A criterion cannot be met", where=where, found=(self.least, self.most))
         if not self.window[0] < self.window[1]:
             raise CardError("A window ends after it starts", where=where, found=tuple(str(edge) for edge in self.window))
+
+    @property
+    def ever(self) -> bool:
+        """Whether the window is the whole past."""
+        return self.window == (EVER, timedelta(0))
 
 
 @dataclass(frozen=True, slots=True)

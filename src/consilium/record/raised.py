@@ -85,6 +85,8 @@ def raised(events: pa.Table, question: Question, rows: Sequence[tuple[int, datet
             continue
         start, end = (on_axis(line, owner, asked + side // MICROSECOND) for side in criterion.window)
         number = between(of(known_name(criterion.event)), start, end, start_inclusive=False, end_inclusive=True)
+        if criterion.ever:
+            number = number + without_time(line, task, known_name(criterion.event))[owner]
         fails = np.zeros(len(rows), dtype=np.bool_)
         if criterion.least is not None:
             fails |= number < criterion.least

@@ -117,6 +117,8 @@ def _realise(line: Timeline, task: Task) -> Realised:
         wanted = [*window.has, *([task.label[1]] if task.label and task.label[0] == name else [])]
         for predicate in dict.fromkeys(wanted):
             number = between(of(predicate), start, end, start_inclusive=window.start_inclusive, end_inclusive=window.end_inclusive)
+            if window.undated:
+                number = number + without_time(line, task, predicate)[owner]
             counts[name, predicate] = np.where(there, number, 0)
             least, most = window.has.get(predicate, (None, None))
             if least is not None:

@@ -55,6 +55,8 @@ class Window:
         Least and most number of moments or events of a predicate, both included.
     reason : str
         What those that fail are counted under; the window's name where empty.
+    undated : bool
+        Whether an undated event, which has always happened, is in it too; however many there are, they count as one.
     """
 
     start: Edge
@@ -63,6 +65,7 @@ class Window:
     end_inclusive: bool
     has: Mapping[str, tuple[int | None, int | None]] = field(default_factory=dict)
     reason: str = ""
+    undated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

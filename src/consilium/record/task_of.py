@@ -44,7 +44,7 @@ def task_of(question: Question) -> Task:
         past = criterion.window[1] <= timedelta(0)
         start, end = (Edge(ASKED, side) for side in criterion.window)
         has = {known_name(criterion.event) if past else criterion.event: (criterion.least, criterion.most)}
-        windows[f"criterion {n}"] = Window(start, end, False, True, has, criterion.reason)
+        windows[f"criterion {n}"] = Window(start, end, False, True, has, criterion.reason, criterion.ever)
     root = ASKED
     if question.after:
         reason, root = f"no {question.after} after the moment of asking", "after.end"
