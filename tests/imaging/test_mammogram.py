@@ -144,6 +144,14 @@ def test_a_film_with_white_border_and_label_has_the_same_breast(drawn_breasts):
     assert overlap(found.breast, drawn.breast) > 0.93 and not found.breast[10:30, 170:190].any()
 
 
+def test_a_breast_that_fills_the_picture_is_outlined_too(drawn_breasts):
+    drawn = drawn_breasts.breast(np.random.default_rng(6), "L", "CC")
+    down, across = (np.flatnonzero(drawn.breast.any(axis)) for axis in (1, 0))
+    tight = (slice(down[0], down[-1] + 1), slice(0, across[-1] + 1))
+    found = mammogram(of(replace(drawn, picture=drawn.picture[tight]), "L", "CC"))
+    assert overlap(found.breast, drawn.breast[tight]) > 0.93
+
+
 def test_monochrome1_gives_the_same_outline(volume_of, drawn_breasts):
     drawn = drawn_breasts.breast(np.random.default_rng(1), "L", "CC")
     dark = volume_of(4095 - drawn.picture, PhotometricInterpretation="MONOCHROME1", ImageLaterality="L", ViewPosition="CC")

@@ -161,9 +161,7 @@ def _breast(coarse: NDArray[np.float32], limits: Mapping[str, float]) -> tuple[N
 
     edge = [max(round(size * limits["frame"]), 1) for size in coarse.shape]
     inner = coarse[edge[0] : -edge[0], edge[1] : -edge[1]]
-    counts, ends = np.histogram(inner, 128, (0, 1))
-    air = int(counts[:64].argmax())
-    level = (ends[air] + ends[air + 1]) / 2
+    level = _air(inner, limits["peak"])
     below = inner[inner <= level]
     spread = float(np.sqrt(np.mean((below - level) ** 2))) if below.size else 0.0
     smooth = ndimage.gaussian_filter(inner, 1.5)
@@ -184,6 +182,18 @@ def _breast(coarse: NDArray[np.float32], limits: Mapping[str, float]) -> tuple[N
         return "the breast meets both edges of the picture: which one is the chest cannot be told"
     whole = np.pad(mask, ((edge[0], edge[0]), (edge[1], edge[1])), mode="edge")
     return whole, "left" if left > right else "right"
+
+
+def _air(picture: NDArray[np.float32], peak: float) -> float:
+    """How bright air is: the darkest peak of the histogram's darker half that is at least `peak` as high as its highest.
+
+    Where the breast fills most of the picture its own peak is the highest, and air's is still the darkest.
+    """
+    counts, ends = np.histogram(picture, 128, (0, 1))
+    at = int(np.flatnonzero(counts[:64] >= peak * counts[:64].max())[0])
+    while at < 63 and counts[at + 1] > counts[at]:
+        at += 1
+    return float(ends[at] + ends[at + 1]) / 2
 
 
 def _pectoral(coarse: NDArray[np.float32], breast: NDArray[np.bool_], chest: str) -> NDArray[np.bool_] | None:

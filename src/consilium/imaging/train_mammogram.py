@@ -134,7 +134,8 @@ def _proven(card: ImageCard, read: Mammograms, held: NDArray[np.bool_], into: Pa
         card, said, found.y[rows][asked].astype(np.int64), model(into, ("X",), OUTPUTS)[1], digest=digest, data=read.shape,
         fingerprint=read.fingerprint,
         development=(int(development_rows.sum()), int(found.y[development_rows].sum()), f"{card.more['folds']} folds of patients"),
-        held_out=("the set's own test part" if own else f"a fixed draw of {HELD:.0%} of the patients") + ", shown once to the sealed model",
+        held_out=("the set's own test part" if own else f"a fixed draw of {HELD:.0%} of the patients")
+        + f", {int(asked.sum())} images of {len(np.unique(found.subjects[rows][asked]))} patients, shown once to the sealed model",
         subjects=found.subjects[rows][asked],
     )  # fmt: skip
     false = float(losses(scores_of(log_odds_of(probability, 1e-7), true), threshold).mean())
