@@ -72,7 +72,13 @@ def test_one_moment_is_no_trend() -> None:
     assert trend([(datetime(2020, 1, 1), 1.0), (datetime(2020, 1, 1), 2.0)], None) is None
 
 
-OTHERS = {"genome": ("genome",), "tumour": ("tumour",), "image": ("image", "imaging"), "expression": ("expression",), "dna": ("dna",)}
+OTHERS = {
+    "genome": ("genome",),
+    "tumour": ("tumour",),
+    "image": ("image", "imaging", "spoken"),
+    "expression": ("expression",),
+    "dna": ("dna",),
+}
 _APART = {f"{file}.py" for files in OTHERS.values() for file in files}
 BOOKS = {"words": [p for p in (*HERE.glob("*.py"), *HERE.glob("templates/*")) if p.name not in _APART]}
 BOOKS |= {book: [HERE / f"{file}.py" for file in files] for book, files in OTHERS.items()}

@@ -23,6 +23,7 @@ from consilium.imaging.results import told_of
 from consilium.imaging.volume import HOUNSFIELD
 from consilium.knowledge.imaging import terms
 from consilium.render.prune import prune
+from consilium.render.spoken import spoken
 from consilium.render.terms import subject
 from consilium.render.terms import terms as fhir_terms
 from consilium.render.words import words
@@ -49,7 +50,7 @@ def image_text(
         if volume.phantom:
             console.print(Text(say("phantom"), style="yellow"))
         for note in volume.notes:
-            console.print(Text(say("note", note=note), style="yellow"))
+            console.print(Text(say("note", note=spoken(note, language)), style="yellow"))
         if not one.readings:
             console.print(Text(say("no_task", modality=volume.modality or "?"), style="yellow"))
         for reading in one.readings:
@@ -69,7 +70,7 @@ def image_text(
 
 def _reading(console: Console, reading: Reading, say: Any, language: str) -> None:
     if reading.refused is not None:
-        console.print(Text(say("refused", why=reading.refused), style="yellow"))
+        console.print(Text(say("refused", why=spoken(reading.refused, language)), style="yellow"))
     elif not reading.findings:
         console.print(say("nothing"))
     else:
@@ -82,7 +83,7 @@ def _reading(console: Console, reading: Reading, say: Any, language: str) -> Non
         if len(reading.findings) > SHOWN:
             console.print(Text(say("findings_more", n=len(reading.findings) - SHOWN), style="dim"))
     for limit in reading.limits:
-        console.print(Text(say("limit", limit=limit), style="dim"))
+        console.print(Text(say("limit", limit=spoken(limit, language)), style="dim"))
     console.print(Text(say("source", task=reading.task, version=reading.version, source=reading.source).rstrip("；; "), style="dim"))
 
 
@@ -92,7 +93,8 @@ def _row(finding: Finding, say: Any, language: str) -> list[str]:
     named = finding.name or terms()[finding.label].named(language)
     return [
         named, say(finding.standing), "" if finding.region is None else region_words(finding.region, say),
-        "\n".join(measure_words(m, say, language) for m in measured), p, "; ".join(finding.because),
+        "\n".join(measure_words(m, say, language) for m in measured), p,
+        say("semicolon").join(spoken(one, language) for one in finding.because),
     ]  # fmt: skip
 
 

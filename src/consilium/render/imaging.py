@@ -15,6 +15,7 @@ from consilium.imaging.region import Region
 from consilium.knowledge.imaging import terms
 from consilium.render.image import MEASURES, coded, measure_words, region_words
 from consilium.render.names import name
+from consilium.render.spoken import spoken
 from consilium.render.terms import subject
 from consilium.render.terms import terms as fhir_terms
 from consilium.render.words import words
@@ -64,7 +65,8 @@ def _series(one: ImageSeries, shelf: Shelf, language: str) -> SeriesLines:
     candidates = any(f.standing == "candidate" for f in one.findings)
     study = one.study if _UID.fullmatch(one.study) else ""
     more = max(len(one.findings) - SHOWN, 0)
-    return SeriesLines(title, one.time, one.notes, shown, more, candidates, study, one.phantom)
+    notes = tuple(spoken(note, language) for note in one.notes)
+    return SeriesLines(title, one.time, notes, shown, more, candidates, study, one.phantom)
 
 
 def _thing(one: ImageFinding, language: str) -> Thing:
@@ -76,7 +78,7 @@ def _thing(one: ImageFinding, language: str) -> Thing:
         facts.append(say("with_probability", value=f"{100 * p:.0f}", low=f"{100 * low:.0f}", high=f"{100 * high:.0f}"))
     if one.low:
         facts.append(region_words(Region(one.low, one.high), say))
-    facts += [*one.because, say("by", task=one.task)]
+    facts += [*(spoken(because, language) for because in one.because), say("by", task=one.task)]
     return Thing(named, say(one.standing), tuple(facts), one.picture if _PNG.fullmatch(one.picture) else "")
 
 
