@@ -1,9 +1,13 @@
-"""How long it takes from DICOM to an answer, and to write SEG and SR of a 200-slice CT, against plain highdicom in the same run.
+"""How long it takes from DICOM to an opinion, against torch, and to write SEG and SR of a 200-slice CT, against plain highdicom.
 
     python benchmarks/imaging_speed.py
 
 The series is the phantom of examples/imaging at 512 x 512; the regions are both lungs and twenty balls, the same for both. Times are the
 best of some repeats; objects of both sides are read back by highdicom and their voxels compared before any number is printed.
+
+The opinion is that of two U-Nets and their mirror images on an ultrasound picture of the example ward: reading, preparing, outlining,
+answering, calibrating. Ours runs the ONNX graph as it is served, on one thread; torch runs the same networks eagerly on two, or on one
+where that is faster. Medians of turns taken by both; both give the same opinion. `ratio_vs_torch` is torch's milliseconds over ours.
 """
 
 from __future__ import annotations
@@ -29,16 +33,25 @@ from rich.console import Console
 from rich.table import Table
 
 from consilium.imaging.derived import write
+from consilium.imaging.detect import places
 from consilium.imaging.finding import Finding, Measurement, Reading
 from consilium.imaging.look import Seen
 from consilium.imaging.measure import measure
+from consilium.imaging.network_unet import OUTPUTS, exported_unet, outlined, unet
 from consilium.imaging.region import of_mask
 from consilium.imaging.report_sr import structured_report
+from consilium.imaging.seated import calibrated
 from consilium.imaging.seg import segmentation
 from consilium.imaging.series import read_series, volume
+from consilium.imaging.specialist import FOLDER, cards, model
 from consilium.imaging.task_lungs import Lungs
+from consilium.imaging.task_picture import prepared
+from consilium.models.odds import probability_of
+from consilium.models.sealed import session
 
 BALLS = 20
+PICTURE = Path(__file__).parents[1] / "examples" / "ward" / "images" / "01-amara-okafor" / "ultrasound.dcm"
+WARM, TURNS = 3, 25
 _SPEC = importlib.util.spec_from_file_location("phantom", Path(__file__).parents[1] / "examples" / "imaging" / "phantom.py")
 phantom = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(phantom)
@@ -116,6 +129,46 @@ def plain_sr(
     return made
 
 
+def against_torch() -> dict[str, float]:
+    """Median milliseconds from a DICOM file to an opinion by ONNX and by torch, and how many times faster ONNX is."""
+    import torch
+
+    card, (_, held) = cards()["breast_ultrasound"], model(FOLDER / "breast_ultrasound", ("X",), OUTPUTS)
+    members = [unet(card.image["channels"], 1).eval() for _ in range(2)]
+    shape = (card.image["channels"], card.image["rows"], card.image["columns"])
+    graph = session(exported_unet(members, shape, mirrors="h").SerializeToString(), set(OUTPUTS))
+
+    def by_onnx(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return outlined(graph, image[None])
+
+    def by_torch(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with torch.inference_mode():
+            x = torch.from_numpy(image[None])
+            views = [(x, ()), (torch.flip(x, (3,)), (3,))]
+            told = [
+                (torch.flip(mask, axes) if axes else mask, answer) for m in members for view, axes in views for mask, answer in [m(view)]
+            ]
+            return torch.stack([mask for mask, _ in told]).mean(0).numpy(), torch.stack([answer for _, answer in told]).mean(0).numpy()
+
+    def opinion(network: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]) -> tuple[float, int]:
+        (found,), _ = read_series([PICTURE])
+        image = prepared(volume(found, found.stacks[0]), card.image)
+        mask, told = network(image)
+        return float(calibrated(told[:, 0].astype(float), held).probability[0]), len(places(probability_of(mask[0, 0])))
+
+    def one(network: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], threads: int) -> float:
+        torch.set_num_threads(threads)
+        start = time.perf_counter()
+        opinion(network)
+        return 1000 * (time.perf_counter() - start)
+
+    ours, theirs = opinion(by_onnx), opinion(by_torch)
+    assert abs(ours[0] - theirs[0]) < 2e-3 and ours[1] == theirs[1], (ours, theirs)
+    turns = [(one(by_onnx, 1), one(by_torch, 1), one(by_torch, 2)) for _ in range(WARM + TURNS)][WARM:]
+    onnx_ms, *torch_ms = np.median(turns, axis=0)
+    return {"opinion_ms_onnx": onnx_ms, "opinion_ms_torch": min(torch_ms), "ratio_vs_torch": min(torch_ms) / onnx_ms}
+
+
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--slices", type=int, default=200)
@@ -152,9 +205,18 @@ def main() -> None:
     for what, ours, theirs in rows:
         table.add_row(what, f"{ours:.2f}", "" if theirs is None else f"{theirs:.2f}")
     Console().print(table)
+    beside = against_torch() if importlib.util.find_spec("torch") else {}
+    if beside:
+        opinions = Table("DICOM in to opinion", "ms a picture", title=f"two U-Nets and mirror images, medians of {TURNS} turns")
+        opinions.add_row("consilium (ONNX, 1 thread)", f"{beside['opinion_ms_onnx']:.1f}")
+        opinions.add_row("torch, eager (1 or 2 threads, the faster)", f"{beside['opinion_ms_torch']:.1f}")
+        Console().print(opinions)
+    else:
+        print("torch is not installed (extra `train`): nothing to compare the opinion with")
     told = {
         "seg_seconds": seg_seconds, "sr_seconds": sr_seconds, "peer_seg_seconds": peer_seg_seconds, "peer_sr_seconds": peer_sr_seconds,
         "read_ms_per_image": 1000 * read_seconds / slices, "opinion_ms_per_image": 1000 * (read_seconds + lungs_seconds) / slices,
+        **beside,
     }  # fmt: skip
     print(json.dumps({key: round(value, 3) for key, value in told.items()}))
 
