@@ -12,7 +12,7 @@ from consilium.imaging.network_unet import exported_unet, outlined, unet
 from consilium.imaging.specialist import read_card
 from consilium.imaging.task_picture import Picture, prepared
 from consilium.imaging.train_picture import compare, proven, seal_picture
-from consilium.imaging.train_residual import folds, told, train
+from consilium.imaging.train_residual import folds, train
 from consilium.imaging.train_unet import dice, train_unet
 from consilium.imaging.volume import Volume
 from consilium.models.odds import probability_of
@@ -118,9 +118,7 @@ def test_a_reading_says_where_it_looked(seated, pictures):
     found = reading.findings[0]
     assert reading.refused is None and found.low <= found.probability <= found.high
     assert any("most for it" in words for words in found.because)
-    moved = task.influence(pictures[0][1])
-    row, column = np.unravel_index(moved.argmax(), moved.shape)
-    assert 1 <= row <= 4 and column <= 3, "the spot lies in rows 5-9 and columns 2-6 of 16"
+    assert "not checked" in found.because[-1], "the folder has no report"
 
 
 @pytest.mark.parametrize(
@@ -152,33 +150,6 @@ def test_a_damaged_model_is_refused(seated):
     with pytest.raises(ModelError):
         specialist.model(specialist.FOLDER / "bright_spot")
     assert task(Volume(np.eye(16, dtype=np.uint8), None, "1", "US")).refused
-
-
-def test_reasons_change_when_the_weights_are_drawn_anew(pictures):
-    """The sanity check of Adebayo et al. 2018: a map that does not depend on what was learned explains nothing."""
-    import torch
-
-    x, y, _ = pictures
-    learned = train(x, y, np.arange(160) % 2, RECIPE, say=lambda _: None).members[0]
-
-    def influence(net):
-        image = x[1]
-        views = [image]
-        for row in range(0, 16, 4):
-            for column in range(0, 16, 4):
-                hidden = image.copy()
-                hidden[:, row : row + 4, column : column + 4] = image[:, row : row + 4, column : column + 4].mean()
-                views.append(hidden)
-        said = told(net, np.stack(views))[:, 0]
-        return said[0] - said[1:]
-
-    def drawn(seed):
-        torch.manual_seed(seed)
-        return network(1, 1, width=8, stages=2).eval()
-
-    ours, theirs = influence(learned), [influence(drawn(seed)) for seed in range(8)]
-    assert np.mean([np.corrcoef(ours, one)[0, 1] for one in theirs]) < 0.5
-    assert np.abs(ours).max() > 3 * np.median([np.abs(one).max() for one in theirs])
 
 
 def test_kept_folds_are_not_trained_again(pictures, tmp_path):

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from consilium.core.errors import LawError
 
+ALIKE = 0.5
+"""Rank correlation from which on two maps are too alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -146,6 +149,37 @@ class Faithfulness:
 
 
 @dataclass(frozen=True, slots=True)
+class MapCheck:
+    """Whether a way to show where in a picture a model looked shows the model (sanity check of Adebayo et al. 2018).
+
+    Parameters
+    ----------
+    method : str
+        `occlusion`, `integrated` (gradients) or `activation` (Grad-CAM).
+    n : int
+        Pictures; their labels are not looked at.
+    alike, alike_size : Estimate
+        Rank correlation of the map with that of the same model with its weights drawn anew; the same without signs. A map that shows what
+        was learned has neither near 1.
+    deletion_gain : Estimate
+        By how much more the answer moves, in log-odds, on average while parts are hidden, when those go first that the map names
+        strongest, than in random order.
+    """
+
+    method: str
+    n: int
+    alike: Estimate
+    alike_size: Estimate
+    deletion_gain: Estimate
+
+    @property
+    def passes(self) -> bool:
+        """Whether both correlations lie below `ALIKE` with their intervals, and what it names moves the answer more than chance."""
+        ends = (self.alike.high, self.alike_size.high)
+        return all(end is not None and end < ALIKE for end in ends) and (self.deletion_gain.low or 0.0) > 0
+
+
+@dataclass(frozen=True, slots=True)
 class LearnerResult:
     """One learner under the same proof as the seated one.
 
@@ -238,6 +272,8 @@ class Report:
         Of the conformal sets at 90 % confidence, all patients first; empty where the model carries none.
     faithfulness : Faithfulness or None
         Of the reasons; None where it was not measured.
+    maps : tuple of MapCheck
+        Of the ways to show where in a picture it looked; empty where it sees none, or it was not measured.
     """
 
     card: str
@@ -269,6 +305,7 @@ class Report:
     survival: SurvivalProof | None = None
     coverage_at_90: tuple[Coverage, ...] = ()
     faithfulness: Faithfulness | None = None
+    maps: tuple[MapCheck, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.events < self.n:

@@ -14,6 +14,7 @@ from consilium.imaging.detect import places
 from consilium.imaging.finding import Finding, Measurement, Reading
 from consilium.imaging.measure import measure
 from consilium.imaging.network_unet import OUTPUTS
+from consilium.imaging.reasons import resting_on
 from consilium.imaging.region import Region, of_mask
 from consilium.imaging.seated import Seated, judged
 from consilium.imaging.segment import measured, numbers_of, segment, weighed
@@ -64,8 +65,12 @@ class Masses(Outline):
             for one, region in zip(found, regions, strict=True)
             if region is not None
         ]
-        findings = (*masses, judged(label, regions[0], (), said))
+        findings = (*masses, judged(label, regions[0], (), said, because=self.where(image)))
         return self.reading(findings, (f"Places are shown from a score of {threshold:.2f}: {cap}.",))
+
+    def where(self, image: NDArray[np.float32]) -> tuple[str, ...]:
+        """In words, where in a prepared image the answer looked; nothing where it is not the picture as people see it."""
+        return ()
 
 
 class BreastUltrasound(Masses):
@@ -77,6 +82,10 @@ class BreastUltrasound(Masses):
         if isinstance(image, str):
             return self.refused(image)
         return self.masses(volume, image, lambda mask: stretched(mask, volume.shape), "breast_malignancy")
+
+    def where(self, image: NDArray[np.float32]) -> tuple[str, ...]:
+        """By the best method that passed its check."""
+        return resting_on(self.folder, self.card.learner, image, lambda views: segment(self.folder, views)[1][:, 0])
 
 
 class LungNodule(Outline):

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from consilium.imaging.finding import Reading
 from consilium.imaging.network_residual import asked
+from consilium.imaging.reasons import resting_on
 from consilium.imaging.seated import Said, Seated, calibrated, judged
 from consilium.imaging.specialist import FOLDER, cards, model
 from consilium.imaging.texture import texture
 from consilium.imaging.volume import Volume
 
-FIELDS = 7
-"""Into how many fields, down and across, a picture is cut to see which of them an answer rests on."""
 _WHITE = 255.0
 
 
@@ -39,7 +38,9 @@ class Picture(Seated):
         image = prepared(volume, self.card.image)
         if isinstance(image, str):
             return self.refused(image)
-        return self.reading((judged(self.card.label, None, (), self.said(image[None]), because=self.resting_on(image)),))
+        answer = self.meta["answer"]
+        where = resting_on(FOLDER / self.name, self.card.learner, image, lambda views: self.raw(views)[:, answer], answer)
+        return self.reading((judged(self.card.label, None, (), self.said(image[None]), because=where),))
 
     def raw(self, images: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds (n, answers) as the model gives them, of images (n, channels, rows, columns) in [0, 1]."""
@@ -51,30 +52,6 @@ class Picture(Seated):
     def said(self, images: NDArray[np.float32]) -> Said:
         """The answer to the card's question for images (n, channels, rows, columns) in [0, 1]."""
         return calibrated(self.raw(images)[:, self.meta["answer"]], self.meta)
-
-    def influence(self, image: NDArray[np.float32]) -> NDArray[np.float64]:
-        """By how much the log-odds fall when a field is set to its mean, (7, 7), for an image (channels, rows, columns)."""
-        rows, columns = (np.array_split(np.arange(size), FIELDS) for size in image.shape[1:])
-        views = [image]
-        for down in rows:
-            for across in columns:
-                hidden = image.copy()
-                cut = (slice(None), slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1))
-                hidden[cut] = image[cut].mean((1, 2), keepdims=True)
-                views.append(hidden)
-        told = self.raw(np.stack(views))[:, self.meta["answer"]]
-        return np.asarray((told[0] - told[1:]).reshape(FIELDS, FIELDS))
-
-    def resting_on(self, image: NDArray[np.float32]) -> tuple[str, ...]:
-        """In words, the fields that speak most for and most against."""
-        moved = self.influence(image)
-        words = []
-        for sign, side in ((1, "for"), (-1, "against")):
-            row, column = np.unravel_index(int((sign * moved).argmax()), moved.shape)
-            if sign * moved[row, column] > 0:
-                where = f"field {int(row) + 1} of {FIELDS} from the top, {int(column) + 1} of {FIELDS} from the left"
-                words.append(f"most {side} it: {where} ({moved[row, column]:+.2f} log-odds)")
-        return tuple(words)
 
 
 def prepared(volume: Volume, image: Mapping[str, int]) -> NDArray[np.float32] | str:
