@@ -118,7 +118,7 @@ def test_no_sealed_model_gives_a_phantom_a_probability(name):
     assert any(f.probability is not None for f in tasks()[name](picture).findings) or name == "breast_ultrasound"
     seen = tasks()[name](replace(picture, phantom=True))
     assert seen.refused is None and "phantom" in seen.limits[0]
-    assert all(f.probability is None for f in seen.findings)
+    assert all(f.probability is None and not f.because for f in seen.findings)
 
 
 def test_an_8_bit_ultrasound_is_answered_as_its_picture_is():

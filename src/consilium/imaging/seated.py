@@ -58,10 +58,10 @@ def judged(label: str, region: Region | None, sizes: tuple[Measurement, ...], sa
 
 
 def of_phantom(reading: Reading) -> Reading:
-    """A reading without its probabilities: a model learned from people's images, and says nothing of how likely it is in a drawing."""
+    """A reading without probabilities, scores and reasons: a model learned from people's images, and is sure of nothing in a drawing."""
     if reading.refused is not None:
         return reading
-    outlined = tuple(one for one in reading.findings if one.probability is None)
+    outlined = tuple(replace(one, because=()) for one in reading.findings if one.probability is None)
     return replace(reading, findings=outlined, limits=(PHANTOM, *reading.limits))
 
 
