@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -206,13 +207,15 @@ def doubted(console: Console, report: QualityReport, language: str) -> None:
 def leaked(console: Console, report: LeakReport, language: str) -> None:
     """Where time leaks, what it means and what to do, and what could not be checked."""
     console.print(f"{report.events:,} events, {report.rows:,} moments of asking", highlight=False)
-    for f in report.findings:
-        console.print(
-            f"[bold red]{f.kind}[/] in [bold]{escape(f.where)}[/] ({f.count:,}): {escape(f.detail.text(language))}", highlight=False
-        )
-        console.print(f"  {escape(f.means(language))}\n  [green]{escape(f.do(language))}[/]", highlight=False)
-        if f.examples:
-            console.print(f"  [dim]{escape('; '.join(f.examples))}[/]", highlight=False)
+    for kind, own in groupby(report.findings, key=lambda f: f.kind):
+        places = list(own)
+        for f in places:
+            console.print(
+                f"[bold red]{kind}[/] in [bold]{escape(f.where)}[/] ({f.count:,}): {escape(f.detail.text(language))}", highlight=False
+            )
+            if f.examples:
+                console.print(f"  [dim]{escape('; '.join(f.examples))}[/]", highlight=False)
+        console.print(f"  {escape(places[0].means(language))}\n  [green]{escape(places[0].do(language))}[/]", highlight=False)
     for note in report.notes:
         console.print(f"[yellow]*[/] {escape(note.text(language))}", highlight=False)
     if report.passes:

@@ -84,16 +84,21 @@ def _end_of_record(frame: pl.DataFrame) -> int | None:
 
 
 def _instant(study: Study) -> Iterator[Finding]:
-    """Laboratory results known at the instant the sample was drawn: a delay of exactly nothing is a copy, not a measurement."""
+    """Laboratory results known at the instant the sample was drawn: a delay of exactly nothing is a copy, not a measurement.
+
+    A source that keeps no time of issue keeps none of any code, so that its codes are named together.
+    """
     pattern = process()["laboratory_unit"]
     lab = study.dated.filter(pl.col("unit").str.contains(pattern) & pl.col("a").is_not_null() & pl.col("numeric_value").is_not_null())
     lab = lab.filter(~_whole_day())
-    for (code, origin), rows in lab.group_by("code", "origin", maintain_order=True):
-        none = rows.filter(pl.col("a") == pl.col("t"))
-        share = none.height / rows.height
-        if none.height >= FEW and share >= 0.1:
-            where = f"{code}" + (f" from {origin}" if origin else "")
-            yield Finding("instant_result", where, none.height, shown(none), share, said("no_delay", share=share, n=rows.height))
+    none = pl.col("a") == pl.col("t")
+    habit = lab.group_by("origin", "code").agg(n=pl.len(), none=none.sum()).sort("origin", "code")
+    habit = habit.filter((pl.col("none") >= FEW) & (pl.col("none") >= 0.1 * pl.col("n")))
+    for (origin,), own in habit.group_by("origin", maintain_order=True):
+        count, n = int(own["none"].sum()), int(own["n"].sum())
+        where = ", ".join(own["code"].to_list()) + (f" from {origin}" if origin else "")
+        rows = lab.filter(none & (pl.col("origin") == origin) & pl.col("code").is_in(own["code"].to_list()))
+        yield Finding("instant_result", where, count, shown(rows), count / n, said("no_delay", share=count / n, n=n))
 
 
 def _whole_day() -> pl.Expr:

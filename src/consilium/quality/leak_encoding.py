@@ -8,16 +8,17 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from consilium.quality.leak_fill import IMPROBABLE, filled_by_answer, on_grid
 from consilium.quality.leak_report import Finding, Said, phrase
 from consilium.quality.leak_report import said as tell
 from consilium.quality.leak_study import Column, Floats, Study, area, repeated, spread
 
-_IMPROBABLE = 1e-5
 _EXACT = 1e-3  # of the range of values
 _MANY_GROUPS = 8
 _MOST_GROUPS = 40
 _ALIKE = 0.8  # rank correlation with the shares below which no formula of them is looked for
 _BY_CHANCE = 2e-3
+_NOUGHT = 1e-5  # of the deviation, what a mean may be off nought when it was taken away from all rows
 
 
 def encoding(study: Study) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def encoding(study: Study) -> Iterator[Finding]:
     for column, alone in zip(study.columns, people.columns, strict=True):
         x = column.value
         if len(study.y) and min(int(study.y.sum()), int((study.y == 0).sum())) >= 10:
-            found = _encoded(study, column) or _pure(alone, people.y) or _filled_by_answer(people, alone)
+            found = _encoded(study, column) or _pure(alone, people.y) or filled_by_answer(people, alone)
             if found is not None:
                 yield found
                 continue
@@ -72,43 +73,10 @@ def _pure(column: Column, answers: NDArray[np.int8]) -> Finding | None:
     if big.sum() < 4 or min(int((share[big] == end).sum()) for end in (0.0, 1.0)) < 2 or n[pure].sum() < 0.7 * n[big].sum():
         return None
     chance = float((n[pure] * np.where(share[pure] == 1.0, math.log(rate), math.log(1 - rate))).sum())
-    if chance >= math.log(_IMPROBABLE):
+    if chance >= math.log(IMPROBABLE):
         return None
     detail = tell("pure", pure=int(pure.sum()), n=int(big.sum()))
     return Finding("made_from_answers", column.name, int(seen.sum()), (), float(big.sum()), detail)
-
-
-def _filled_by_answer(study: Study, column: Column) -> Finding | None:
-    """Gaps filled with one number for cases and another for controls."""
-    x, y = column.value, study.y
-    piles = repeated(x)
-    if not 0 < len(piles) <= 20:
-        return None
-    pure: dict[int, tuple[float, int]] = {}
-    chance, rate = 0.0, float(y.mean())
-    for pile in piles:
-        own = y[x == pile]
-        if own.min() == own.max():
-            side = int(own[0])
-            chance += len(own) * math.log(rate if side else 1 - rate)
-            pure[side] = max(pure.get(side, (0.0, 0)), (float(pile), len(own)), key=lambda p: p[1])
-    detail = Said("")
-    if len(pure) == 2 and chance < math.log(_IMPROBABLE):
-        (v0, m0), (v1, m1) = pure[0], pure[1]
-        detail = tell("filled_apart", n0=m0, v0=v0, n1=m1, v1=v1)
-    for rows in [np.ones(len(x), dtype=np.bool_), *(np.isin(np.arange(len(x)), fold.train) for fold in study.folds)]:
-        measured = np.isfinite(x) & ~np.isin(x, piles) & rows
-        for side, name in ((1, "cases"), (0, "controls")):
-            own = x[measured & (y == side)]
-            if detail or len(own) < 10:
-                continue
-            for pile, centre in ((pile, float(c(own))) for pile in piles for c in (np.mean, np.median)):
-                # The median of what is counted, or written in whole steps, is a value that people have.
-                if centre == pile and _on_grid(float(pile), own):
-                    continue
-                if abs(pile - centre) < 1e-4 * own.std() and np.abs(x[measured] - pile).min() > 0:
-                    detail = tell("filled_with_class", n=int((x == pile).sum()), value=pile, side=phrase(name))
-    return Finding("made_from_answers", column.name, int(np.isin(x, piles).sum()), (), chance, detail) if detail else None
 
 
 def _exact(value: Floats, share: Floats, n: NDArray[np.int64], rate: float) -> tuple[bool, str]:
@@ -210,6 +178,9 @@ def _scaled(study: Study, column: Column, x: Floats) -> Iterator[Finding]:
                 and (abs(part[0]) > tiny or abs(part[1] - 1) > 10 * tiny)
             ):
                 said = tell("centred", what=phrase(name), a=part[0], b=part[1])
+        deviation = float(both.std())
+        if not said and abs(float(both.mean())) < _NOUGHT * deviation < abs(float(train.mean())) and _continuous(both):
+            said = tell("centre_of_all", a=float(train.mean()))
         ends, own = (float(both.min()), float(both.max())), (float(train.min()), float(train.max()))
         if abs(ends[0]) < 1e-6 and abs(ends[1] - 1) < 1e-6 and (own[0] > 1e-6 or own[1] < 1 - 1e-6):
             said = tell("ranged", a=own[0], b=own[1])
@@ -222,6 +193,11 @@ def _scaled(study: Study, column: Column, x: Floats) -> Iterator[Finding]:
             return
 
 
+def _continuous(values: Floats) -> bool:
+    """Whether most values stand alone: small whole numbers add up to nought by chance."""
+    return len(np.unique(values)) > 0.5 * len(values)
+
+
 def _filled(both: Floats, train: Floats) -> Said:
     """Whether missing values were filled with the mean or median of all rows rather than of the learning rows."""
     for pile in repeated(both):
@@ -231,20 +207,12 @@ def _filled(both: Floats, train: Floats) -> Said:
             continue
         width = float(own_all.std())
         # A fill that could also have been measured hides among the measured, whose median then means nothing.
-        measured = bool(np.isin(pile, np.round(own_all, 4))) or _on_grid(pile, own_all)
+        measured = bool(np.isin(pile, np.round(own_all, 4))) or on_grid(pile, own_all)
         for name, centre in (("mean", np.mean), ("median", np.median)):
             whole, part = float(centre(own_all)), float(centre(own_train))
             if not (measured and name == "median") and abs(pile - whole) < 1e-4 * width and abs(pile - part) > 1e-3 * width:
                 return tell("filled_with_all", n=n, value=float(pile), what=phrase(name), own=part)
     return Said("")
-
-
-def _on_grid(value: float, measured: Floats) -> bool:
-    """Whether a value is written in the step of the measured ones."""
-    for step in (1.0, 0.1, 0.01, 0.001):
-        if (np.abs(measured / step - np.round(measured / step)) < 1e-3).mean() > 0.98:
-            return abs(value / step - round(value / step)) < 1e-3
-    return False
 
 
 def _memorised(study: Study, column: Column) -> Iterator[Finding]:

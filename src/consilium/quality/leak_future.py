@@ -118,6 +118,8 @@ def _copy(study: Study, code: str, own: pl.DataFrame) -> Finding | None:
     held = before.with_columns(previous=v.shift(1).over("row"), place=pl.int_range(pl.len()).over("row"), known=pl.len().over("row"))
     held = held.join(whole, on="row").filter(~v.is_in(piles)).join(ahead, on="row")
     held = held.with_columns(((pl.col("total") - v) / (pl.col("many") - 1)).alias("mean of the others"))
+    if held.is_empty():
+        return None
     # Values in the usual step are held against their neighbours a step away, the others (a mean of such values) in their own finer one.
     step, fine = _step(held["v"].to_numpy()), _grid(held["v"].to_numpy())
     held = held.with_columns(usual=((v / step) - (v / step).round(0)).abs() <= 1e-3)
@@ -223,23 +225,23 @@ def _averaged(study: Study) -> Iterator[Finding]:
         own = study.frame.filter((pl.col("code") == code) & pl.col("numeric_value").is_not_null() & pl.col("t").is_not_null())
         own = own.select("s", "t", v=pl.col("numeric_value").cast(pl.Float64)).sort("s", "t", "v")
         own = own.with_columns(place=pl.int_range(pl.len()).over("s"), many=pl.len().over("s")).filter(pl.col("many") >= 4)
-        parts = [_parts(own.filter(pl.col("place") == place)["v"].to_numpy()) for place in (0, 1)]
-        if all(parts) and parts[0] != parts[1] and parts[1] > 2:
+        (step, first), (same, second) = (_parts(own.filter(pl.col("place") == place)["v"].to_numpy()) for place in (0, 1))
+        if step == same and 0 < first < second > 2:
             n = int((own["place"] == 1).sum())
-            detail = tell("mean_of_more", n=n, second=parts[1], first=parts[0])
-            yield Finding("averaged_with_the_next", code, n, (), float(parts[1]), detail)
+            detail = tell("mean_of_more", n=n, second=second, first=first)
+            yield Finding("averaged_with_the_next", code, n, (), float(second), detail)
 
 
-def _parts(values: Floats) -> int:
-    """The least number of parts of a decimal step that values are whole multiples of; 0 when there is none up to nine."""
+def _parts(values: Floats) -> tuple[float, int]:
+    """A decimal step, and the least number of parts of it that values are whole multiples of; 0 when there is none up to nine."""
     if len(values) < 20:
-        return 0
+        return 1.0, 0
     for step in (1.0, 0.1, 0.01):
         for parts in range(1, 10):
             off = np.abs(values * parts / step - np.round(values * parts / step))
             if float(np.abs(values).max()) * parts / step < 1e5 and (off < 0.02).mean() >= 0.95:
-                return parts
-    return 0
+                return step, parts
+    return 1.0, 0
 
 
 def _window(study: Study, column: Column) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from consilium.knowledge import shelf
 from consilium.quality.leak_form import form
 from consilium.quality.leak_report import Finding, Said, phrase
 from consilium.quality.leak_report import said as tell
-from consilium.quality.leak_sign import Sign, sign
+from consilium.quality.leak_sign import CONSEQUENCE, NAMED, Sign, sign
 from consilium.quality.leak_study import ALWAYS, HOUR, Column, Study, area, process, repeated, says, words
 
 TOO_GOOD = 0.985
@@ -40,7 +40,9 @@ def label(study: Study) -> Iterator[Finding]:
 def _column(study: Study, column: Column) -> Iterator[Finding]:
     y, value = study.y, column.value
     seen = np.isfinite(value)
-    near = "" if _history(study, column.codes) else _speaks(study, column)
+    history = _history(study, column.codes)
+    near, bar = _speaks(study, column.codes, column.name, history)
+    asked = "" if history else _defining(study, column.codes, column.name)
     best, best_n = 0.5, 0
     if min(int(y[seen].sum()), int((y[seen] == 0).sum())) >= 10:
         auc, z = area(y[seen], value[seen])
@@ -51,18 +53,28 @@ def _column(study: Study, column: Column) -> Iterator[Finding]:
     else:
         z = 0.0
     for name, said in _levels(value, seen, column.take):
-        found = _sign(y, said, named=bool(near))
+        there = not near and bool(asked) and name in ("observed", "above 0")
+        found = _sign(y, said, NAMED if there else bar)
         if found is not None:
-            spoken = "named_sign" if found.kind == "named_after_outcome" else "sign"
             where = _rows(study, said & ((y > 0) == found.of_cases))
-            yield _finding(found, column.name, where, tell(spoken, word=near, name=phrase(name), counts=found.counts))
+            yield _finding(found, column.name, where, _told(found, phrase(name), near, asked))
             return
-    if near and best >= 0.75 and abs(z) > 4:
+    if near and not history and best >= 0.75 and abs(z) > 4:
         yield Finding("named_after_outcome", column.name, best_n, _rows(study, y > 0), best, tell("named_alone", word=near, auc=best))
 
 
-def _sign(y: NDArray[np.int8], said: NDArray[np.bool_], *, named: bool) -> Sign | None:
-    return sign(y, int((said & (y > 0)).sum()), int((said & (y == 0)).sum()), named=named)
+def _sign(y: NDArray[np.int8], said: NDArray[np.bool_], bar: float) -> Sign | None:
+    return sign(y, int((said & (y > 0)).sum()), int((said & (y == 0)).sum()), bar=bar)
+
+
+def _told(found: Sign, name: Said, near: str, asked: str) -> Said:
+    if found.kind == "only_in_cases":
+        return tell("sign", name=name, counts=found.counts)
+    return (
+        tell("named_sign", word=near, name=name, counts=found.counts)
+        if near
+        else tell("defining_sign", word=asked, name=name, counts=found.counts)
+    )
 
 
 def _finding(found: Sign, where: str, examples: tuple[str, ...], detail: Said) -> Finding:
@@ -76,7 +88,6 @@ def _codes(study: Study) -> Iterator[Finding]:
     y, card = study.y, study.card
     if card is None:
         return
-    goal, spoken = _goal(study), [*process()["consequence"], *_outcome_words(study)]
     many = {c for i in card.inputs if len(i.codes) > 1 for c in i.codes}
     by_word: dict[str, list[str]] = {}
     has: dict[str, NDArray[np.bool_]] = {}
@@ -86,20 +97,18 @@ def _codes(study: Study) -> Iterator[Finding]:
             continue
         has[code] = np.zeros(len(y), dtype=np.bool_)
         has[code][held["row"].unique().to_numpy()] = True
-        near = "" if _history(study, [code]) else _near(code, goal) or says(study.name(code), spoken)
-        if near:
+        history = _history(study, [code])
+        near, bar = _speaks(study, [code], "", history)
+        if near and not history:
             by_word.setdefault(near, []).append(code)
-        found = _sign(y, has[code], named=bool(near)) if code in many else None
+        asked = "" if near or history else _defining(study, [code], "")
+        found = _sign(y, has[code], NAMED if asked else bar) if code in many else None
         if found is not None:
-            yield _finding(
-                found,
-                code,
-                _rows(study, has[code] & ((y > 0) == found.of_cases)),
-                tell("sign", name=near or phrase("known"), counts=found.counts),
-            )
+            where = _rows(study, has[code] & ((y > 0) == found.of_cases))
+            yield _finding(found, code, where, _told(found, phrase("known"), near, asked))
     for word, codes in sorted(by_word.items()):
         said = np.logical_or.reduce([has[code] for code in codes])
-        found = _sign(y, said, named=True) if len(codes) > 1 else None
+        found = _sign(y, said, NAMED) if len(codes) > 1 else None
         if found is not None and found.kind == "named_after_outcome":
             yield _finding(
                 found, ", ".join(codes), _rows(study, said & (y > 0)), tell("codes_of_word", word=word, n=len(codes), counts=found.counts)
@@ -125,17 +134,29 @@ def _levels(value: NDArray[np.float64], seen: NDArray[np.bool_], take: str) -> I
         yield f"= {v:g}", seen & (value == v)
 
 
-def _speaks(study: Study, column: Column) -> str:
-    """The word by which an input's name, or the name of one of its codes, speaks of the outcome; empty when it does not."""
+def _speaks(study: Study, codes: Sequence[str], called: str, history: bool) -> tuple[str, float]:
+    """The word by which an input's name, or the name of one of its codes, speaks of the outcome, and how strong a sign is then suspected.
+
+    Of earlier visits it is the illness itself that is told: those who had it once get it again.
+    """
     card = study.card
     if card is None:
-        return ""
+        return "", np.inf
     goal = _goal(study)
-    for code in column.codes:
-        if near := _near(code, goal):
-            return near
-    text = " ".join((column.name, *(study.name(c) for c in column.codes)))
-    return says(text, process()["consequence"]) or says(text, _outcome_words(study))
+    near = next((near for code in codes if (near := _near(code, goal))), "")
+    text = " ".join((called, *(study.name(code) for code in codes)))
+    done = says(text, process()["consequence"])
+    if done and not near and not history:
+        return done, CONSEQUENCE
+    near = near or done or says(text, _outcome_words(study))
+    return near, NAMED if near else np.inf
+
+
+def _defining(study: Study, codes: Sequence[str], called: str) -> str:
+    """The word by which an input is a part of the outcome's usual definition, so that to ask for it is to suspect the outcome; or empty."""
+    outcome = _outcome_text(study)
+    parts = [part for disease, own in process()["defined_by"].items() if says(outcome, [disease]) for part in own]
+    return says(" ".join((called, *(study.name(code) for code in codes))), parts)
 
 
 def _history(study: Study, codes: Sequence[str]) -> bool:
@@ -167,16 +188,23 @@ def _kin(one: str, other: str) -> bool:
 
 def _outcome_words(study: Study) -> tuple[str, ...]:
     """Words of the condition that few other concepts share, so that they point at it."""
-    if study.card is None:
-        return ()
-    called = sorted(study.answered_by)[:_CALLED] or [study.card.question.label]
-    return _pointing(study.card, called, " ".join(study.name(code) for code in called))
+    return () if study.card is None else _pointing(_answers(study, study.card), _outcome_text(study))
 
 
-def _pointing(card: Card, called: Sequence[str], label_name: str) -> tuple[str, ...]:
-    codes = shelf().codes
+def _outcome_text(study: Study) -> str:
+    """What the outcome is called: by the card, by the shelf, and by its codes."""
+    card, codes = study.card, shelf().codes
+    if card is None:
+        return ""
     known = codes[card.condition].name if card.condition in codes else ""
-    text = f"{card.name} {known} {card.title.get('en', '')} {label_name}"
+    return " ".join((card.name, known, card.title.get("en", ""), *(study.name(code) for code in _answers(study, card))))
+
+
+def _answers(study: Study, card: Card) -> list[str]:
+    return sorted(study.answered_by)[:_CALLED] or [card.question.label]
+
+
+def _pointing(called: Sequence[str], text: str) -> tuple[str, ...]:
     common = {*process()["common"], *(w for code in called for w in words(code.partition("//")[0]))}
     often = _often()
     return tuple(sorted({w for w in words(text) if len(w) >= 5 and w.isalpha() and w not in common and often[w] <= 5}))
@@ -198,7 +226,7 @@ def _texts(study: Study) -> Iterator[Finding]:
         counted = tokens.with_columns(y=pl.Series(study.y[tokens["row"].to_numpy()], dtype=pl.Int64)).group_by("word")
         worst: Sign | None = None
         for word, cases, n in counted.agg(cases=pl.col("y").sum(), n=pl.len().cast(pl.Int64)).sort("word").iter_rows():
-            found = sign(study.y, cases, n - cases, named=word in suspects)
+            found = sign(study.y, cases, n - cases, bar=NAMED if word in suspects else np.inf)
             if found is not None and (worst is None or found.power > worst.power):
                 worst, said = found, word
         if worst is not None:

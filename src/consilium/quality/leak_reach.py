@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,13 @@ _SAME = 0.9  # rank correlation at which two quantities are one
 _PHI = 0.85  # correlation at which two signs are one
 _WITHIN = (24, 48, 72)  # hours
 _MADE = 0.9  # share of an input's variance that a sum of other numbers must hold for it to be made from them
+_SOME = 0.25  # share of it that the whole chart must tell for the windows around the asking to be tried
+_LESS = 0.15  # so much less is told by what was known
+_AROUND = (6, 12, 24, 48)  # hours before and after the asking
+_WORDS = 200  # of a code, the commonest, that are held against what is to come
 _BEST = 20  # numbers that such a sum is made of at most
 _PARTS = 5
+_ROWS = 10  # with a sign, and without it
 CODES = 80  # the commonest codes, whose counts and summaries are looked at
 
 
@@ -33,6 +38,8 @@ class Around:
     whole: Floats
     past: Floats
     of: tuple[tuple[str, ...], tuple[str, ...]]
+    near: Mapping[int, tuple[Floats, Floats]]
+    of_near: tuple[str, ...]
 
 
 def at_rows(n: int, row: NDArray[np.int64], value: pl.Series, empty: float) -> Floats:
@@ -49,6 +56,8 @@ def reach(study: Study) -> Iterator[Finding]:
         found = _same_quantity(study, column, around.ahead) or _made_of(study, column, around) or _kept_for(study, column, around)
         if found is not None:
             yield found
+    for code in study.read:
+        yield from _said_of_the_future(study, code, around.ahead)
 
 
 def _around(study: Study) -> Around:
@@ -59,12 +68,14 @@ def _around(study: Study) -> Around:
     whole: list[Floats] = []
     past: list[Floats] = []
     of: tuple[list[str], list[str]] = ([], [])
+    near: dict[int, tuple[list[Floats], list[Floats]]] = {hours: ([], []) for hours in _AROUND}
+    of_near: list[str] = []
     sums: dict[str, list[Floats]] = {}
     last = np.full(n, np.nan)
     lab = {c for (c,) in study.frame.filter(pl.col("unit").str.contains(process()["laboratory_unit"])).select("code").unique().iter_rows()}
     for code in study.often[:CODES]:
         pairs = study.beside([code]).filter(pl.col("t").is_not_null() & (pl.col("k") != ALWAYS))
-        own = pairs.group_by("row").agg(_counts()).sort("row")
+        own = pairs.group_by("row").agg(_counts() + _windows()).sort("row")
         row = own["row"].to_numpy()
         more, less, numbers, known = (at_rows(n, row, own[name], 0.0) for name in ("more", "less", "more_numbers", "less_numbers"))
         soon = at_rows(n, row, own["next"], np.nan)
@@ -87,6 +98,15 @@ def _around(study: Study) -> Around:
         of[0].extend([code] * 4)
         of[1].extend([code] * 5)
         whole += [more + less, *(at_rows(n, row, own[f"{s}_whole"], np.nan) for s in ("max", "min", "mean"))]
+        if known.any() or numbers.any():
+            middle = float(pairs["numeric_value"].median() or 0)  # type: ignore[arg-type]
+            of_near.extend([code] * 5)
+            for hours, sides in near.items():
+                for side, held in zip(("around", "before"), sides, strict=True):
+                    high, low, mean = (at_rows(n, row, own[f"{s}_{side}_{hours}"], np.nan) for s in ("max", "min", "mean"))
+                    # Scores count points beyond what is usual, and none for what was not measured.
+                    points = (np.nan_to_num(np.maximum(0.0, x)) for x in (high - middle, middle - low))
+                    held.extend([high, low, mean, *points])
         past += [less, *(at_rows(n, row, own[f"{s}_past"], np.nan) for s in ("max", "min", "mean", "final"))]
     for name, (more, less) in sums.items():
         ahead[f"number of {name}"] = (more, less)
@@ -100,7 +120,10 @@ def _around(study: Study) -> Around:
         whole.append(stay[0][0])
         past.append(stay[0][1])
     empty = np.zeros((n, 0))
-    return Around(ahead, present, _filled(whole) if whole else empty, _filled(past) if past else empty, (tuple(of[0]), tuple(of[1])))
+    return Around(
+        ahead, present, _filled(whole) if whole else empty, _filled(past) if past else empty, (tuple(of[0]), tuple(of[1])),
+        {hours: (_filled(both), _filled(gone)) for hours, (both, gone) in near.items() if both}, tuple(of_near),
+    )  # fmt: skip
 
 
 def _counts() -> list[pl.Expr]:
@@ -114,6 +137,18 @@ def _counts() -> list[pl.Expr]:
         known.max().alias("max_past"), known.min().alias("min_past"), known.mean().alias("mean_past"),
         known.last().alias("final_past"),
     ]  # fmt: skip
+
+
+def _windows() -> list[pl.Expr]:
+    """Summaries of the hours on both sides of the asking, and of those of them that were known."""
+    v, apart = pl.col("numeric_value").cast(pl.Float64), (pl.col("t") - pl.col("as_of")).abs()
+    found = []
+    for hours in _AROUND:
+        for side, held in (("around", apart <= hours * HOUR), ("before", (apart <= hours * HOUR) & pl.col("before"))):
+            inside = v.filter(held)
+            found += [inside.max().alias(f"max_{side}_{hours}"), inside.min().alias(f"min_{side}_{hours}")]
+            found += [inside.mean().alias(f"mean_{side}_{hours}")]
+    return found
 
 
 def _stay(study: Study) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]] | None:
@@ -135,7 +170,7 @@ def _filled(columns: list[Floats]) -> Floats:
     seen = np.isfinite(X)
     n = np.maximum(seen.sum(axis=0), 1)
     X = np.where(seen, X, 0.0)
-    X = np.where(seen, X - X.sum(axis=0) / n, 0.0)
+    X = np.where(seen, X - X.sum(axis=0) / n, 0.0) * (n >= FEW)  # what few rows have tells nothing of the others
     found: Floats = X / np.maximum(X.std(axis=0), 1e-9)
     return found
 
@@ -190,7 +225,7 @@ def _explained(study: Study, column: Column, rows: NDArray[np.bool_]) -> bool:
 
 
 def _made_of(study: Study, column: Column, around: Around) -> Finding | None:
-    """Inputs that are a weighted sum of numbers of the whole chart, and of no sum of what was known."""
+    """Inputs that are a weighted sum of numbers of the whole chart, or of the hours around the asking, and of no sum of what was known."""
     seen = np.isfinite(column.value)
     x = column.value[seen]
     if len(x) < 3 * FEW or len(np.unique(x)) < 3 or _explained(study, column, seen):
@@ -198,13 +233,62 @@ def _made_of(study: Study, column: Column, around: Around) -> Finding | None:
     person = study.row_subject[seen]
     others = [np.array([code not in column.codes for code in names], dtype=np.bool_) for names in around.of]
     whole = _told_by(around.whole[np.ix_(seen, others[0])], x, person)
-    if whole < _MADE:
+    if whole < _SOME:
         return None
-    known = _told_by(np.column_stack([around.past[np.ix_(seen, others[1])], study.as_of[seen] / HOUR]), x, person)
-    if known > whole - 0.15:
-        return None
-    detail = said("sum_of_chart", whole=whole, known=known)
-    return Finding("equals_the_future", column.name, len(x), (), whole, detail)
+    past = np.column_stack([around.past[np.ix_(seen, others[1])], study.as_of[seen] / HOUR])
+    known = _told_by(past, x, person)
+    if whole >= _MADE and known <= whole - _LESS:
+        return Finding("equals_the_future", column.name, len(x), (), whole, said("sum_of_chart", whole=whole, known=known))
+    apart = np.array([code not in column.codes for code in around.of_near], dtype=np.bool_)
+    for hours, (both, gone) in around.near.items() if known <= _MADE - _LESS else ():
+        told = _told_by(both[np.ix_(seen, apart)], x, person)
+        if told < _MADE:
+            continue
+        known = max(known, _told_by(np.column_stack([past, gone[np.ix_(seen, apart)]]), x, person))
+        if known <= told - _LESS:
+            return Finding("equals_the_future", column.name, len(x), (), told, said("sum_around", hours=hours, whole=told, known=known))
+    return None
+
+
+def _said_of_the_future(study: Study, code: str, ahead: dict[str, tuple[Floats, Floats]]) -> Iterator[Finding]:
+    """Words known at the asking that stand where something comes later, and not where it had come before."""
+    read = study.beside([code]).filter(pl.col("before") & pl.col("text_value").is_not_null())
+    if read.is_empty():
+        return
+    n = len(study.as_of)
+    texts = read.select("row", word=pl.col("text_value").str.to_lowercase().str.strip_chars())
+    if texts["word"].n_unique() > _WORDS:
+        texts = texts.with_columns(word=pl.col("word").str.extract_all(r"[\p{L}\p{N}]+")).explode("word").drop_nulls("word")
+    texts = texts.unique()
+    counted = texts.group_by("word").len().filter((pl.col("len") >= _ROWS) & (pl.col("len") <= n - _ROWS))
+    often: list[str] = counted.sort("len", "word", descending=[True, False]).head(_WORDS)["word"].to_list()
+    names = [name for name in ahead if name.startswith("number of ") and not name.endswith(" in all") and "//END//" not in name]
+    come = np.array([ahead[name][0] > 0 for name in names]).reshape(len(names), n)
+    kept = (come.sum(axis=1) >= _ROWS) & ((~come).sum(axis=1) >= _ROWS)
+    if not often or not kept.any():
+        return
+    here = np.zeros((len(often), n), dtype=np.bool_)
+    place = {word: i for i, word in enumerate(often)}
+    for row, word in texts.filter(pl.col("word").is_in(often)).iter_rows():
+        here[place[word], row] = True
+    names = [name for name, is_kept in zip(names, kept, strict=True) if is_kept]
+    after, gone = come[kept], np.array([ahead[name][1] > 0 for name in names])
+    phi, old = np.abs(_correlations(here, after)), np.abs(_correlations(here, gone))
+    phi[phi <= old + 0.1] = 0.0
+    i, j = np.unravel_index(int(phi.argmax()), phi.shape)
+    if phi[i, j] >= _PHI:
+        detail = said(
+            "word_of_what_comes", word=often[i], phi=phi[i, j], what=_named(f"whether there is any {names[j].removeprefix('number of ')}")
+        )
+        yield Finding("equals_the_future", code, int(here[i].sum()), (often[i],), float(phi[i, j]), detail)
+
+
+def _correlations(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Floats:
+    """Correlation of each row of one table with each of another, 0 where either is constant."""
+    x, z = (v.astype(np.float32) - v.mean(axis=1, keepdims=True, dtype=np.float32) for v in (a, b))
+    size = np.sqrt((x**2).sum(axis=1))[:, None] * np.sqrt((z**2).sum(axis=1))[None, :]
+    found: Floats = np.divide(x @ z.T, size, out=np.zeros_like(size), where=size > 0).astype(np.float64)
+    return found
 
 
 def _told_by(X: Floats, x: Floats, person: NDArray[np.int64]) -> float:
@@ -221,7 +305,7 @@ def _told_by(X: Floats, x: Floats, person: NDArray[np.int64]) -> float:
         strength = np.abs(centred @ (X[rest] - X[rest].mean(axis=0))) / np.maximum(X[rest].std(axis=0), 1e-9)
         chosen = np.argsort(-strength, kind="stable")[:_BEST]
         A = np.column_stack([np.ones(len(x)), X[:, chosen]])
-        guess[~rest] = A[~rest] @ np.linalg.lstsq(A[rest], x[rest], rcond=1e-9)[0]
+        guess[~rest] = A[~rest] @ np.linalg.lstsq(A[rest], x[rest], rcond=1e-6)[0]
     told = np.isfinite(guess)
     return float(1 - ((x - guess)[told] ** 2).sum() / max(((x[told] - x[told].mean()) ** 2).sum(), 1e-12)) if told.sum() >= FEW else 0.0
 

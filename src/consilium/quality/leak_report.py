@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +112,12 @@ class LeakReport:
     def text(self, language: str = "en") -> str:
         """The report for a terminal."""
         lines = [f"{self.rows} rows, {self.events} events: {len(self.findings)} findings"]
-        for f in self.findings:
-            lines += [f"- {f.kind} in {f.where}: {f.detail.text(language)}", f"  {f.means(language)}", f"  {f.do(language)}"]
-            if f.examples:
-                lines.append("  " + "; ".join(f.examples))
+        for kind, own in groupby(self.findings, key=lambda f: f.kind):
+            places = list(own)
+            for f in places:
+                lines.append(f"- {kind} in {f.where}: {f.detail.text(language)}")
+                lines += ["  " + "; ".join(f.examples)] * bool(f.examples)
+            lines += [f"  {places[0].means(language)}", f"  {places[0].do(language)}"]
         return "\n".join([*lines, *(f"* {note.text(language)}" for note in self.notes)])
 
 

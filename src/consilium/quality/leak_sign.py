@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from consilium.quality.leak_report import Said, said
 
 _EXCLUSIVE = 10.0  # least likelihood ratio, at the upper bound of the share of the others, of a sign that stands on one side
-_NAMED = 3.0  # least lower bound of the likelihood ratio of a sign whose very name speaks of the outcome
+NAMED = 3.0
+"""Least lower bound of the likelihood ratio of a sign whose very name speaks of the outcome."""
+CONSEQUENCE = 2.0
+"""The same of what is done because of an outcome: no risk factor is called resuscitation, so that less is needed."""
 _CERTAIN = 2.0  # standard errors of that bound
 _ACCIDENT = -14.0  # log of the chance at which a side without a single one is no accident
 
@@ -48,7 +51,7 @@ class Sign:
         return said("counts", cases=self.cases, n1=self.n1, controls=self.controls, n0=self.n0)
 
 
-def sign(y: NDArray[np.int8], cases: int, controls: int, *, named: bool) -> Sign | None:
+def sign(y: NDArray[np.int8], cases: int, controls: int, *, bar: float = np.inf) -> Sign | None:
     """What is wrong with a sign that so many cases and controls have; None when it may be honest.
 
     Parameters
@@ -57,15 +60,15 @@ def sign(y: NDArray[np.int8], cases: int, controls: int, *, named: bool) -> Sign
         The truth of all rows.
     cases, controls : int
         How many of each have the sign.
-    named : bool
-        Whether its name speaks of the outcome, or of what is done because of it.
+    bar : float
+        Least lower bound of the likelihood ratio that is suspected of its name: `NAMED`, `CONSEQUENCE`; none where the name says nothing.
 
     Examples
     --------
     >>> y = np.repeat([1, 0], [60, 240]).astype(np.int8)
-    >>> sign(y, 21, 7, named=True).kind, sign(y, 21, 7, named=False), sign(y, 20, 40, named=True)
+    >>> sign(y, 21, 7, bar=NAMED).kind, sign(y, 21, 7), sign(y, 20, 40, bar=NAMED)
     ('named_after_outcome', None, None)
-    >>> sign(y, 0, 120, named=False).of_cases
+    >>> sign(y, 0, 120).of_cases
     False
     """
     n1, n0 = int((y > 0).sum()), int((y == 0).sum())
@@ -73,11 +76,8 @@ def sign(y: NDArray[np.int8], cases: int, controls: int, *, named: bool) -> Sign
         power = ratio(hits, others, own, rest)
         if (power >= _EXCLUSIVE and hits >= 8) or (others == 0 and hits >= 15 and rest * np.log1p(-min(hits / own, 0.999)) < _ACCIDENT):
             return Sign("only_in_cases", of_cases, hits, power, cases, controls, n1, n0)
-    if named and cases >= 6:
-        error = np.sqrt(max(0.0, 1 / (cases + 0.5) - 1 / (n1 + 0.5) + 1 / (controls + 0.5) - 1 / (n0 + 0.5)))
-        power = float((cases + 0.5) / (n1 + 0.5) / ((controls + 0.5) / (n0 + 0.5)) * np.exp(-_CERTAIN * error))
-        if power >= _NAMED:
-            return Sign("named_after_outcome", True, cases, power, cases, controls, n1, n0)
+    if cases >= 6 and (power := least_ratio(cases, controls, n1, n0)) >= bar:
+        return Sign("named_after_outcome", True, cases, power, cases, controls, n1, n0)
     return None
 
 
@@ -85,3 +85,9 @@ def ratio(hits: int, others: int, own: int, rest: int) -> float:
     """Likelihood ratio of a sign at the upper 95 % bound of its share among the others (rule of three)."""
     upper = (others + 3 + 1.6 * float(np.sqrt(others))) / (rest + 3)
     return hits / max(own, 1) / min(1.0, upper)
+
+
+def least_ratio(hits: int, others: int, own: int, rest: int) -> float:
+    """Lower bound of the likelihood ratio of a sign (normal approximation of its log, halves added)."""
+    error = np.sqrt(max(0.0, 1 / (hits + 0.5) - 1 / (own + 0.5) + 1 / (others + 0.5) - 1 / (rest + 0.5)))
+    return float((hits + 0.5) / (own + 0.5) / ((others + 0.5) / (rest + 0.5)) * np.exp(-_CERTAIN * error))

@@ -1,4 +1,4 @@
-"""Zone: whether the clock of one source runs ahead of the others, seen at the moment patients arrive."""
+"""Zone: whether the clock, or the calendar, of one source runs ahead of the others, seen at the moment patients arrive."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from consilium.quality.leak_clock import shown
 from consilium.quality.leak_report import Finding, said
 from consilium.quality.leak_study import HOUR, Study
 
+_DAY = 24 * HOUR
+_MOST_DAYS = 30
+_MOVED = 0.25  # share of people whose series of a source fits only when moved
+_SERIES = 4  # measurements of one person that can be laid into a stay
 _REACH = 14 * HOUR  # the widest gap between two zones is 26 h, but no source is ahead of its own hospital by more than half a day
 
 
@@ -20,6 +24,7 @@ def zone(study: Study) -> Iterator[Finding]:
     seen = study.frame.filter(pl.col("t").is_not_null() & pl.col("numeric_value").is_not_null())
     if contacts.is_empty() or seen.is_empty() or study.assumed:
         return
+    yield from _moved(study, seen, contacts)
     held = _arrival(seen, contacts)
     if held.is_empty():
         return
@@ -43,6 +48,41 @@ def zone(study: Study) -> Iterator[Finding]:
             hours = float(near["early"].median() or 0) / HOUR  # type: ignore[arg-type]
             detail = said("before_arrival", share=share, n=n, hours=hours, others=float(np.median(others)))
             yield Finding("shifted_clock", f"source {origin}", near.height, shown(read), share, detail)
+
+
+def _moved(study: Study, seen: pl.DataFrame, contacts: pl.DataFrame) -> Iterator[Finding]:
+    """Sources whose series of a stay begin before it and end before its end, and fit into it when moved by whole days.
+
+    De-identification moves the dates of a person by one number of days; where the tables of one person were moved apart, results of a stay
+    lie before it. What was truly measured before a stay (by a general practitioner, say) goes on to its end and fits nowhere else.
+    """
+    series = _series(seen, contacts)
+    found: list[tuple[str, int, int, float]] = []
+    for (origin,), own in series.group_by("origin", maintain_order=True):
+        apart = own.filter((pl.col("days") > 0) & (pl.col("days") <= _MOST_DAYS) & pl.col("fits"))
+        found.append((str(origin), apart["s"].n_unique(), own["s"].n_unique(), float(apart["days"].median() or 0)))  # type: ignore[arg-type]
+    for origin, moved, people, days in found:
+        others = [m / n for o, m, n, _ in found if o != origin]
+        share = moved / people
+        read = seen.filter((pl.col("origin") == origin) & pl.col("code").is_in(list(study.used)))
+        if moved >= 10 and others and share >= max(_MOVED, 5 * max(others)) and read.height:
+            detail = said("moved_days", share=share, n=people, days=days, others=max(others))
+            yield Finding("shifted_clock", f"source {origin}", moved, shown(read), share, detail)
+
+
+def _series(seen: pl.DataFrame, contacts: pl.DataFrame) -> pl.DataFrame:
+    """The measurements of each source around each person's longest stay: `days`, the least whole days that bring the first of them into it,
+    and `fits`, whether they then all lie within it."""
+    longest = contacts.drop_nulls("end").sort("s", "start").with_columns(size=pl.col("end") - pl.col("start"))
+    longest = longest.sort("size", "start", descending=[True, False]).unique("s", keep="first", maintain_order=True)
+    longest = longest.filter(pl.col("size") > _DAY)
+    near = seen.select("s", "origin", "t").join(longest.select("s", "start", "end"), on="s")
+    near = near.filter((pl.col("t") > pl.col("start") - _MOST_DAYS * _DAY) & (pl.col("t") < pl.col("end") + _DAY))
+    series = near.group_by("s", "origin", "start", "end").agg(first=pl.col("t").min(), last=pl.col("t").max(), n=pl.len())
+    series = series.sort("s", "origin")
+    days = ((pl.col("start") - pl.col("first")) / _DAY).ceil().clip(0).cast(pl.Int64)
+    series = series.filter(pl.col("n") >= _SERIES).with_columns(days=days)
+    return series.with_columns(fits=(pl.col("last") > pl.col("start")) & (pl.col("last") + pl.col("days") * _DAY <= pl.col("end")))
 
 
 def _arrival(seen: pl.DataFrame, contacts: pl.DataFrame) -> pl.DataFrame:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from consilium.core.card import Card
 from consilium.core.errors import CardError
 from consilium.core.features import Features
+from consilium.quality.leak_between import between
 from consilium.quality.leak_clock import clock
 from consilium.quality.leak_cohort import cohort_findings
 from consilium.quality.leak_encoding import encoding
 from consilium.quality.leak_future import future
 from consilium.quality.leak_label import label
+from consilium.quality.leak_range import ranges
 from consilium.quality.leak_report import Finding, LeakReport, Said, said
 from consilium.quality.leak_sample import MOST, MOST_ROWS, HasEvents, looked_at, of_share, sample
 from consilium.quality.leak_split import split_findings
@@ -27,8 +29,8 @@ from consilium.quality.leak_zone import zone
 from consilium.record import Cohort, Fold, Record, View, cohort
 from consilium.record.cohort import EVENT
 
-_OF_ROWS = (clock, zone, cohort_findings, encoding, split_findings)
-_OF_PEOPLE = (label, future)
+_OF_ROWS = (clock, zone, cohort_findings, encoding, split_findings, between)
+_OF_PEOPLE = (label, ranges, future)
 
 
 class HasCases(Protocol):
