@@ -57,7 +57,7 @@ def _codes(value: Floats) -> list[float]:
 
     Examples
     --------
-    >>> _codes(np.array([*np.linspace(130, 150, 81), *[99.0] * 6, 9999.0]))
+    >>> _codes(np.array([*np.linspace(135, 145, 81), *[99.0] * 6, 9999.0]))
     [99.0]
     """
     found: list[float] = []
