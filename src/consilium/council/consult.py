@@ -90,7 +90,7 @@ def consult(patient: Patient, *, roster: Roster | None = None, shelf: Shelf | No
         patient.as_of,
         ranked,
         advice,
-        tuple(missing),
+        tuple(sorted(missing, key=lambda m: not m.required)),
         tuple(absent),
         language,
         said,

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 BAR = 24
 WIDTH = 100
+MOST_WANTED = 8
+"""What to ask or measure next, at most, unless more is required."""
 _COLOUR = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 _SIGN = {"critical": "!!", "warning": "! ", "info": "i "}
 
@@ -99,14 +101,17 @@ def _parts(c: Consultation, shelf: Shelf, words: Words, limit: int | None, title
     parts += _section(words.say("polygenic"), [_polygenic(result, shelf, words) for result in c.polygenic])
     parts += _section(words.say("imaging"), [_images(one, words) for one in image_lines(c, shelf)])
     parts += _section(words.say("scores"), [_points(points, words) for points in c.scores])
+    shown = len(c.missing) if limit is None else max(MOST_WANTED, sum(m.required for m in c.missing))
     wanted = [
         _line(
             "? ",
             plain(m.name),
             f"{words.say('required' if m.required else 'optional')} · {title(m.specialist, titles)} · {plain(m.reason)}",
         )
-        for m in c.missing
+        for m in c.missing[:shown]
     ]
+    if len(c.missing) > shown:
+        wanted.append(_line("  ", words.say("more", n=len(c.missing) - shown), ""))
     parts += _section(words.say("missing"), wanted)
     parts += _section(words.say("absent"), [_line("○ ", title(a.specialist, titles), plain(a.reason)) for a in c.absent])
     parts += _section(words.say("notes"), [_line("· ", plain(n), "") for n in c.notes])

@@ -87,19 +87,19 @@ def examine(specialist: Specialist, patient: Patient, features: Features, voice:
         for i, gain in _to_measure([i for i in (*card.inputs, *moving) if not observed[i.name]], gains)
     )
     reason = _outside_population(specialist, patient, voice)
-    if reason:
-        return abstain(reason, missing)
+    if reason:  # what else is not known would not help one whom the model was not made for
+        return abstain(reason, missing if age(patient) is None or sex(patient) is None else ())
     lacking = [m.name for m in missing if m.required]
     if lacking:
         return abstain(voice.say("needs", names=voice.say("comma").join(lacking[:6]) + ("…" if len(lacking) > 6 else "")), missing)
     outside = model.outside(features.X)[0]
     if outside:
-        return abstain(_outside_training(specialist, features, outside, voice), missing)
+        return abstain(_outside_training(specialist, features, outside, voice))
     strange = model.strange(features.X)[0]
     if strange:
         named = dict(zip(features.names, card.inputs, strict=True))
         told = dict.fromkeys(label(named[name], voice) for name in strange[:4])
-        return abstain(voice.say("unlike_training", names=voice.say("comma").join(told)), missing)
+        return abstain(voice.say("unlike_training", names=voice.say("comma").join(told)))
 
     log_odds = float(model.log_odds(features.X)[0])
     low, high = (float(bound[0]) for bound in model.interval([log_odds]))
@@ -144,12 +144,16 @@ def label(i: Input, voice: Voice) -> str:
 
 
 def _not_raised(card: Card, reason: str, voice: Voice) -> str:
+    question = card.question
+    event = question.trigger
     if reason != NOT_TRIGGERED:
-        return voice.say("left_out", reason=reason)
-    trigger = card.question.predicates.get(card.question.trigger)
-    codes = trigger.codes if isinstance(trigger, Predicate) else ()
-    name = voice.say("comma").join(voice.name(code) for code in codes) or voice.name(card.question.trigger)
-    return voice.say("not_raised", name=name)
+        criterion = next(c for c in question.criteria if c.reason == reason)
+        if criterion.most is not None or not criterion.ever:
+            return voice.say("left_out", reason=reason)
+        event = criterion.event
+    predicate = question.predicates.get(event)
+    codes = predicate.codes if isinstance(predicate, Predicate) else ()
+    return voice.say("not_raised", name=voice.say("comma").join(voice.name(code) for code in codes) or voice.name(event))
 
 
 def _to_measure(lacking: Sequence[Input], gains: Mapping[str, float]) -> list[tuple[Input, float]]:
