@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from consilium.cli.main import app
+from consilium.imaging.look import look
 from consilium.imaging.mammogram import NAME
 from consilium.imaging.specialist import FOLDER, folder_of, read_card, unproven
+from consilium.imaging.tasks import tasks
 from consilium.models.home import ELSEWHERE
 from consilium.validation.report_file import read_report
 
@@ -61,20 +64,20 @@ def test_it_is_proven_on_the_set_s_own_test_part_and_meets_its_bar(fitted):
     assert not unproven(folder) and (folder / "report.html").is_file() and (folder / "rejects.csv").is_file()
 
 
-def test_the_image_is_then_answered_from_it(fitted, data, drawn_breasts, monkeypatch):
+def test_the_image_is_then_answered_from_it(fitted, data, monkeypatch):
     home, folder, _ = fitted
     monkeypatch.setenv(ELSEWHERE, str(home))
     assert folder_of(NAME) == folder
-    files = {
-        kind: next(p for p in sorted(data.rglob("000000.dcm")) if f"Test_P_{number}" in str(p))
-        for kind, number in (("malignant", "00060"), ("benign", "00061"))
-    }
-    chance = {}
-    for kind, file in files.items():
-        shown = invoke("image", file, "--task", NAME).output
-        assert "mass in the breast" in shown and "kept like CBIS-DDSM" in shown
-        chance[kind] = float(re.search(r"([01]\.\d\d) \([01]\.\d\d–", shown)[1])
-    assert chance["malignant"] > 0.5 > chance["benign"]
+    files = [path for path in sorted(data.rglob("000000.dcm")) if "Test_P_" in str(path) and "_CC" in str(path)]
+    shown = invoke("image", files[0], "--task", NAME).output
+    assert "mass in the breast" in shown and "kept like CBIS-DDSM" in shown and re.search(r"[01]\.\d\d \([01]\.\d\d–", shown)
+    chance: dict[bool, list[float]] = {True: [], False: []}
+    for number, one in enumerate(look(files, [tasks()[NAME]], modality="MG")):
+        said = [f for f in one.readings[0].findings if f.label == "breast_malignancy"]
+        chance[number % 2 == 0] += [f.probability for f in said]
+    assert len(chance[True]) >= 8 and len(chance[False]) >= 8, "of ten each"
+    apart = [yes > no for yes in chance[True] for no in chance[False]]
+    assert np.mean(apart) > 0.9, "malignant above benign; how calibrated 80 images can make it is the report's to say"
 
 
 def test_a_report_of_another_model_or_none_takes_the_seat_away(fitted, data, tmp_path, monkeypatch):
