@@ -41,19 +41,16 @@ fit: .venv/.dev
 	$(BIN)/consilium fit breast_mass
 	$(BIN)/consilium fit heart_disease --data ../shared/data/uci_heart
 
+# Every figure of the README, some hours in all; one alone is `.venv/bin/python benchmarks/<name>.py`.
+TABLES := wdbc heart nhamcs diabetes130 survival physionet2012 physionet2019
+IMAGES := breastmnist pneumoniamnist retinamnist breast_ultrasound lidc idrid idrid_lesions
+FIGURES := consult attribution abstention recalibration interval label_errors net_benefit fhir_ingest features hospital_scale \
+	time_leaks pgx prs vcf_conformance clinvar hgvs acmg sequence imaging_speed imaging_saliency fp_guarantee aces_equal spark_equal
+
 bench: .venv/.dev
-	$(BIN)/python benchmarks/accuracy.py --set wdbc
-	$(BIN)/python benchmarks/accuracy.py --set heart
-	$(BIN)/python benchmarks/accuracy.py --set nhamcs
-	$(BIN)/python benchmarks/accuracy.py --set diabetes130
-	$(BIN)/python benchmarks/accuracy.py --set survival
-	$(BIN)/python benchmarks/consult.py
-	$(BIN)/python benchmarks/attribution.py
-	$(BIN)/python benchmarks/abstention.py
-	$(BIN)/python benchmarks/recalibration.py
-	$(BIN)/python benchmarks/interval.py
-	$(BIN)/python benchmarks/label_errors.py
-	$(BIN)/python benchmarks/fhir_ingest.py
+	set -e; for set in $(TABLES); do $(BIN)/python benchmarks/accuracy.py --set $$set; done
+	set -e; for set in $(IMAGES); do $(BIN)/python benchmarks/imaging_accuracy.py --set $$set; done
+	set -e; for name in $(FIGURES); do $(BIN)/python benchmarks/$$name.py; done
 
 # The documents are held against the program, then built into site/.
 docs: .venv/.dev
