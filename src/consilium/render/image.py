@@ -52,7 +52,9 @@ def image_text(
         for note in volume.notes:
             console.print(Text(say("note", note=spoken(note, language)), style="yellow"))
         if not one.readings:
-            console.print(Text(say("no_task", modality=volume.modality or "?"), style="yellow"))
+            takes = ", ".join(sorted({m for t in tasks.values() for m in t.modalities if m.isupper()}))
+            unfit = say("no_task", modality=volume.modality, takes=takes) if volume.modality else say("no_modality", takes=takes)
+            console.print(Text(unfit, style="yellow"))
         for reading in one.readings:
             console.print(Text(tasks[reading.task].title[language] if reading.task in tasks else reading.task, style="bold cyan"))
             _reading(console, reading, say, language)
