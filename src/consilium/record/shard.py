@@ -15,8 +15,8 @@ from consilium.core.errors import RecordError
 from consilium.record import parquet
 from consilium.record.manifest import MEND
 
-PART_ROWS = 50_000
-"""Events in one part of a shard, about: with all that is computed beside them some 100 MB at most."""
+PART_ROWS = 100_000
+"""Events in one part of a shard, about: with all that is computed beside them some 200 MB at most."""
 
 
 def read_shard(path: Path) -> pa.Table:
