@@ -48,4 +48,5 @@ def test_the_limits_of_methods_are_in_order():
     lungs, places = methods()["lungs"], methods()["candidates"]
     assert -1000 < lungs["airway_below_hu"] < lungs["below_hu"] < 0
     assert 0 < places["open_mm"] < places["least_mm"] < places["most_mm"]
-    assert {lungs["source"], places["source"]} <= read_sources(FOLDER / "sources.yaml").keys()
+    assert all(category in "0123456" for category in methods()["assessment"]["suspicious"])
+    assert {told["source"] for told in methods().values()} <= read_sources(FOLDER / "sources.yaml").keys()

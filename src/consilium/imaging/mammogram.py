@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from consilium.imaging.projection import SIDES
 from consilium.imaging.volume import Projection, Volume
 from consilium.knowledge.imaging import methods
+from consilium.knowledge.mammography import views
 
 NAME = "breast_mammography"
 """The specialist that looks for masses."""
-OBLIQUE = frozenset({"MLO", "ML", "LMO"})
-"""Views in which the pectoral muscle is looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +101,7 @@ def mammogram(volume: Volume) -> Mammogram | str:
     turned = _turned(taken, chest)
     notes = [*taken.notes, *turned]
     muscle = None
-    if taken.view in OBLIQUE:
+    if taken.view and views()[taken.view].pectoral:
         muscle = _pectoral(coarse, small, chest)
         if muscle is None:
             notes.append("no straight edge of the pectoral muscle was found")

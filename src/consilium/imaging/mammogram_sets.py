@@ -13,7 +13,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -29,6 +29,7 @@ from consilium.imaging.projection import MAMMOGRAM
 from consilium.imaging.research import ImageSet
 from consilium.imaging.series import read_series
 from consilium.imaging.volume import Projection, Volume
+from consilium.knowledge.imaging import methods
 
 CBIS = {"train": "mass_case_description_train_set.csv", "test": "mass_case_description_test_set.csv"}
 BREASTS, FINDINGS = "breast-level_annotations.csv", "finding_annotations.csv"
@@ -41,8 +42,6 @@ _FINDING_COLUMNS = ("image_id", "finding_categories", "finding_birads", "xmin", 
 _PATHOLOGY = {"MALIGNANT": 1.0, "BENIGN": 0.0, "BENIGN_WITHOUT_CALLBACK": 0.0}
 _PARTS = {"training": "train", "test": "test"}
 _MASS = "Mass"
-_SUSPECTED = ("4", "5", "6")
-"""BI-RADS categories that call for tissue."""
 SEED = 20260101
 
 
@@ -165,6 +164,10 @@ class _Files:
             found[path.parent.name, path.stem].append(path)
         return found
 
+    def at(self, folder: str, name: str) -> list[Path]:
+        """Images of that name, without its suffix, in a folder of that name."""
+        return self.by_place.get((folder, name), [])
+
     @cached_property
     def by_folder(self) -> Mapping[str, list[Path]]:
         """Files by the name of their folder."""
@@ -189,7 +192,7 @@ class _Files:
         """Files that a published path (`.../<series>/000000.dcm`) can mean."""
         path = PurePosixPath(published.strip().replace("\\", "/"))
         series = path.parent.name
-        return self.by_place.get((series, path.stem)) or self.by_folder.get(series) or self.by_series.get(series, [])
+        return self.at(series, path.stem) or self.by_folder.get(series) or self.by_series.get(series, [])
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
@@ -243,33 +246,36 @@ def _vindr(files: _Files, breasts: Path, findings: Path, rejects: list[Reject]) 
             reason = f"split is none of {', '.join(_PARTS)}, or the size is no number"
             rejects.append(Reject(breasts.name, number, reason, found=row["split"], patient_id=row["study_id"]))
             continue
-        place = (row["study_id"], row["image_id"])
         found[row["image_id"]] = _Wanted(
             breasts.name, number, row["study_id"], part, row["laterality"].upper(), row["view_position"].upper(),
-            lambda place=place: files.by_place.get(place, []), size=size,  # type: ignore[misc]
+            partial(files.at, row["study_id"], row["image_id"]), size=size,
         )  # fmt: skip
+    dropped: set[str] = set()
     for number, row in _rows(findings, _FINDING_COLUMNS):
         one = found.get(row["image_id"])
         try:
             masses = _MASS in ast.literal_eval(row["finding_categories"] or "[]")
-            box = tuple(float(row[name]) for name in ("xmin", "ymin", "xmax", "ymax")) if masses else None
+            left, top, right, bottom = (float(row[name]) if masses else float("nan") for name in ("xmin", "ymin", "xmax", "ymax"))
         except (ValueError, SyntaxError, TypeError):
             rejects.append(Reject(findings.name, number, "the finding cannot be read", found=row["finding_categories"][:60]))
             found.pop(row["image_id"], None)  # with a mass of which nothing is known it would be learned as without
+            dropped.add(row["image_id"])
             continue
-        if box is None:
+        if not masses or row["image_id"] in dropped:
             continue
         if one is None:
             rejects.append(Reject(findings.name, number, f"the image is not in {BREASTS}", found=row["image_id"]))
             continue
         assert one.size is not None
-        if not (0 <= box[0] < box[2] <= one.size[1] + 1 and 0 <= box[1] < box[3] <= one.size[0] + 1):
+        box = (left, top, right, bottom)
+        if not (0 <= left < right <= one.size[1] + 1 and 0 <= top < bottom <= one.size[0] + 1):
             rejects.append(Reject(findings.name, number, "the box does not lie in the image", found=str(box), patient_id=one.patient))
             found.pop(row["image_id"])
+            dropped.add(row["image_id"])
             continue
-        one.boxes.append(box)  # type: ignore[arg-type]
+        one.boxes.append(box)
         category = row["finding_birads"].removeprefix("BI-RADS").strip()
-        rated = float(category[:1] in _SUSPECTED) if category else float("nan")
+        rated = float(category[:1] in methods()["assessment"]["suspicious"]) if category else float("nan")
         one.y = rated if np.isnan(one.y) else float(np.nanmax([one.y, rated]))
     return list(found.values())
 

@@ -12,7 +12,7 @@ from consilium.core.source import Source
 from consilium.knowledge.shelf import FOLDER, read_sources
 from consilium.knowledge.table import read_table
 
-COLUMNS = ("word", "kind", "name", "name_zh", "code", "former_code", "whole", "source")
+COLUMNS = ("word", "kind", "name", "name_zh", "code", "former_code", "whole", "pectoral", "source")
 KINDS = ("view", "modifier")
 
 
@@ -31,6 +31,8 @@ class View:
         Of SNOMED CT, and of SNOMED RT, which older devices write.
     whole : bool
         Whether the whole breast is in such a picture.
+    pectoral : bool
+        Whether the pectoral muscle is looked for in it.
     """
 
     word: str
@@ -39,6 +41,7 @@ class View:
     name_zh: str
     codes: tuple[str, str]
     whole: bool
+    pectoral: bool
 
 
 @cache
@@ -66,7 +69,7 @@ def read_views(path: Path, sources: Mapping[str, Source]) -> Mapping[str, View]:
     for row in read_table(path, COLUMNS, sources):
         one = View(
             row.text("word"), row.one_of("kind", KINDS), row.text("name"), row.text("name_zh"),
-            (row.text("code"), row.text("former_code")), row.one_of("whole", ("yes", "no")) == "yes",
+            (row.text("code"), row.text("former_code")), *(row.one_of(said, ("yes", "no")) == "yes" for said in ("whole", "pectoral")),
         )  # fmt: skip
         if one.word in found or codes.intersection(one.codes):
             row.fail("A word or code stands twice", found=one.word)

@@ -99,7 +99,7 @@ def _around(study: Study) -> Around:
         of[1].extend([code] * 5)
         whole += [more + less, *(at_rows(n, row, own[f"{s}_whole"], np.nan) for s in ("max", "min", "mean"))]
         if known.any() or numbers.any():
-            middle = float(pairs["numeric_value"].median() or 0)  # type: ignore[arg-type]
+            middle = float(np.nanmedian(pairs["numeric_value"].cast(pl.Float64).to_numpy()))
             of_near.extend([code] * 5)
             for hours, sides in near.items():
                 for side, held in zip(("around", "before"), sides, strict=True):

@@ -57,15 +57,17 @@ def _moved(study: Study, seen: pl.DataFrame, contacts: pl.DataFrame) -> Iterator
     lie before it. What was truly measured before a stay (by a general practitioner, say) goes on to its end and fits nowhere else.
     """
     series = _series(seen, contacts)
-    found: list[tuple[str, int, int, float]] = []
+    found: list[tuple[str, pl.DataFrame, int]] = []
     for (origin,), own in series.group_by("origin", maintain_order=True):
         apart = own.filter((pl.col("days") > 0) & (pl.col("days") <= _MOST_DAYS) & pl.col("fits"))
-        found.append((str(origin), apart["s"].n_unique(), own["s"].n_unique(), float(apart["days"].median() or 0)))  # type: ignore[arg-type]
-    for origin, moved, people, days in found:
-        others = [m / n for o, m, n, _ in found if o != origin]
+        found.append((str(origin), apart, own["s"].n_unique()))
+    for origin, apart, people in found:
+        others = [a["s"].n_unique() / n for o, a, n in found if o != origin]
+        moved = apart["s"].n_unique()
         share = moved / people
         read = seen.filter((pl.col("origin") == origin) & pl.col("code").is_in(list(study.used)))
         if moved >= 10 and others and share >= max(_MOVED, 5 * max(others)) and read.height:
+            days = float(np.median(apart["days"].to_numpy()))
             detail = said("moved_days", share=share, n=people, days=days, others=max(others))
             yield Finding("shifted_clock", f"source {origin}", moved, shown(read), share, detail)
 
